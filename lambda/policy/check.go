@@ -1,0 +1,209 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Decision is the answer to one request. The zero value denies.
+type Decision struct {
+	// Allowed tells whether every rule is met.
+	Allowed bool
+
+	// Reasons are the rules that are not met, all of them, in policy order: default rules first.
+	Reasons []Reason
+}
+
+// Checker is one compiled authorizer of a policy. It is safe for concurrent use. The zero value denies every request.
+type Checker struct {
+	name     string
+	defaults []rule
+	routes   map[string][]rule
+	claims   map[string]*shape // top-level claims that rules read
+	reads    Reads
+}
+
+// rule is a compiled [Rule].
+type rule struct {
+	path, message string
+	expression    *expression
+	claims        []string // top-level claims that it reads
+}
+
+// Reads is what a decision depends on besides the token. It decides on what API Gateway may key a cached decision.
+type Reads struct {
+	// Route tells that decisions differ by route.
+	Route bool
+
+	// Method, Path and SourceIP tell that a rule reads request.method, request.path or request.pathParameters, and
+	// request.sourceIp.
+	Method, Path, SourceIP bool
+
+	// Headers and Query are header names (lower-case) and query parameters without which every request is denied, so
+	// that a cache may demand them.
+	Headers, Query []string
+
+	// Unkeyable says, rule by rule, what is read that no cache can be keyed on: a header that may be absent, one whose
+	// name is computed, all headers. Unless it is empty, decisions must not be cached.
+	Unkeyable []string
+}
+
+// Routes are the route keys that the policy names, sorted.
+func (c *Checker) Routes() []string { return sortedKeys(c.routes) }
+
+// CoversAll tells whether there are default rules. Without them a route that the policy does not name is refused.
+func (c *Checker) CoversAll() bool { return len(c.defaults) > 0 }
+
+// Reads is what the decisions depend on besides the token.
+func (c *Checker) Reads() Reads { return c.reads }
+
+// Check decides about a request with a verified access token. claims is the token's payload, numbers as [json.Number].
+// All rules are evaluated, so that every reason is known. A rule that cannot be evaluated, for instance because it reads
+// a claim that the token lacks, is not met; the same holds for one that reads a claim of another type than the policy
+// mints.
+func (c *Checker) Check(claims map[string]any, request Request) Decision {
+	rules, named := c.routes[request.RouteKey]
+	if !named && len(c.defaults) == 0 {
+		return Decision{Reasons: []Reason{{
+			Path:    child(child("authorizers", c.name), "routes"),
+			Message: fmt.Sprintf("no rule covers route %q", request.RouteKey),
+		}}}
+	}
+	token, bad := c.token(claims)
+	env := map[string]any{
+		"claims": token,
+		"request": map[string]any{
+			"method":          request.Method,
+			"path":            request.Path,
+			"routeKey":        request.RouteKey,
+			"pathParameters":  orEmpty(request.PathParameters),
+			"queryParameters": orEmpty(request.QueryParameters),
+			"headers":         orEmpty(request.Headers),
+			"sourceIp":        request.SourceIP,
+		},
+		"params": orEmpty(request.Params),
+	}
+	var reasons []Reason
+	for _, set := range [][]rule{c.defaults, rules} {
+		for i := range set {
+			if reason, met := set[i].check(env, bad); !met {
+				reasons = append(reasons, reason)
+			}
+		}
+	}
+	return Decision{Allowed: len(reasons) == 0, Reasons: reasons}
+}
+
+func (r *rule) check(env map[string]any, bad map[string]*mismatch) (Reason, bool) {
+	for _, name := range r.claims {
+		if m := bad[name]; m != nil {
+			return Reason{Path: r.path, Message: r.message + " (" + m.message() + ")"}, false
+		}
+	}
+	holds, problem := r.expression.holds(env)
+	if problem != "" {
+		return Reason{Path: r.path, Message: r.message + " (" + problem + ")"}, false
+	}
+	return Reason{Path: r.path, Message: r.message}, holds
+}
+
+// token makes the claims that rules read out of a token's payload, and says which of them have another shape.
+func (c *Checker) token(payload map[string]any) (map[string]any, map[string]*mismatch) {
+	token := make(map[string]any, len(c.claims))
+	var bad map[string]*mismatch
+	for name, s := range c.claims {
+		var v any
+		var present bool
+		switch name {
+		case "groups":
+			if v, present = payload["cognito:groups"]; !present {
+				v, present = []any{}, true
+			}
+		case "scopes":
+			v, present = payload["scope"]
+			if text, ok := v.(string); ok || !present {
+				v, present = fields(text), true
+			} else {
+				v = "" // not the text that it must be, hence no list of scopes either
+			}
+		default:
+			v, present = payload[name]
+		}
+		if !present {
+			continue
+		}
+		decoded, m := s.decode(v, child("claims", name))
+		if m != nil {
+			if bad == nil {
+				bad = map[string]*mismatch{}
+			}
+			bad[name] = m
+			continue
+		}
+		token[name] = decoded
+	}
+	return token, bad
+}
+
+func fields(s string) []any {
+	words := strings.Fields(s)
+	list := make([]any, len(words))
+	for i, w := range words {
+		list[i] = w
+	}
+	return list
+}
+
+// derive computes from the rules what decisions depend on.
+func (c *Checker) derive(l *language) {
+	c.claims = map[string]*shape{}
+	c.reads.Route = len(c.routes) > 0
+	add := func(rules []rule, onEveryRoute bool) {
+		for i := range rules {
+			c.reads.add(&rules[i], onEveryRoute)
+			for _, name := range rules[i].claims {
+				c.claims[name] = l.vars["claims"].fields[name].shape
+			}
+		}
+	}
+	add(c.defaults, true)
+	for _, key := range c.Routes() {
+		add(c.routes[key], false)
+	}
+	for _, list := range []*[]string{&c.reads.Headers, &c.reads.Query, &c.reads.Unkeyable} {
+		slices.Sort(*list)
+		*list = slices.Compact(*list)
+	}
+}
+
+func (r *Reads) add(rule *rule, onEveryRoute bool) {
+	for _, read := range rule.expression.reads {
+		if read.names[0] != "request" {
+			continue
+		}
+		field := ""
+		if len(read.names) > 1 {
+			field = read.names[1]
+		}
+		// A gateway answers a request that lacks an identity source with 401 before the function is asked. So a header or
+		// query parameter can be one only if nothing is allowed without it, on any route.
+		keyable := len(read.names) == 3 && read.always && !read.presence && onEveryRoute
+		switch {
+		case field == "method":
+			r.Method = true
+		case field == "path" || field == "pathParameters":
+			r.Path = true
+		case field == "routeKey":
+			r.Route = true
+		case field == "sourceIp":
+			r.SourceIP = true
+		case field == "headers" && keyable:
+			r.Headers = append(r.Headers, read.names[2])
+		case field == "queryParameters" && keyable:
+			r.Query = append(r.Query, read.names[2])
+		default:
+			r.Unkeyable = append(r.Unkeyable, fmt.Sprintf("%s reads %s", rule.path, dotted("request", read.names[1:])))
+		}
+	}
+}

@@ -1,0 +1,440 @@
+package policy
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// compiler turns a Policy into a Program and collects every problem on the way.
+type compiler struct {
+	source     *source
+	unreadable map[string]bool // paths the parser has already complained of
+	problems   Problems
+	warnings   Problems
+}
+
+func newCompiler(s *source) *compiler { return &compiler{source: s} }
+
+func (c *compiler) fail(path, format string, args ...any) {
+	c.problems = append(c.problems, c.source.problem(path, fmt.Sprintf(format, args...)))
+}
+
+func (c *compiler) warn(path, format string, args ...any) {
+	c.warnings = append(c.warnings, c.source.problem(path, fmt.Sprintf(format, args...)))
+}
+
+func (c *compiler) policy(p *Policy) *Program {
+	prog := &Program{checkers: map[string]*Checker{}, params: slices.Clone(p.Params)}
+	doc := Policy{Params: p.Params, Claims: map[string]Claim{}, Scopes: p.Scopes, Authorizers: p.Authorizers}
+
+	c.params(p.Params)
+	mint := c.language(mintVariables(p.Params))
+	minted := cognitoClaims()
+	for _, name := range sortedKeys(p.Claims) {
+		path := child("claims", name)
+		if refusal := refuseClaim(name, p.Claims[name]); refusal != "" {
+			c.fail(path, "%s", refusal)
+			continue
+		}
+		compiled, normal := c.claim(mint, name, path, p.Claims[name], 0)
+		prog.claims = append(prog.claims, compiled)
+		doc.Claims[name] = normal
+		minted[name] = &field{shape: compiled.shape, optional: compiled.optional}
+	}
+	prog.scopes.add = c.scopes(mint, "scopes.add", p.Scopes.Add)
+	prog.scopes.suppress = c.scopes(mint, "scopes.suppress", p.Scopes.Suppress)
+	for i, s := range p.Scopes.Suppress {
+		if slices.ContainsFunc(p.Scopes.Add, func(a Scope) bool { return a.Scope == s.Scope && a.When == "" && s.When == "" }) {
+			c.fail(item("scopes.suppress", i), "scope %q is added too, always; Cognito lets the suppression win: remove one of the two", s.Scope)
+		}
+	}
+
+	check := c.language(checkVariables(p.Params, minted))
+	for _, name := range sortedKeys(p.Authorizers) {
+		prog.checkers[name] = c.authorizer(check, name, p.Authorizers[name])
+	}
+	if len(c.problems) == 0 {
+		prog.document = marshal(doc)
+	}
+	return prog
+}
+
+var paramName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
+
+func (c *compiler) params(names []string) {
+	for i, name := range names {
+		path := item("params", i)
+		switch {
+		case c.unreadable[path]:
+		case !paramName.MatchString(name):
+			c.fail(path, "param %q: a name is a letter followed by letters, digits and underscores", name)
+		case slices.Contains(names[:i], name):
+			c.fail(path, "param %q is declared twice", name)
+		}
+	}
+}
+
+// claim compiles one claim and returns it together with its normal form for the document that travels to the functions.
+func (c *compiler) claim(mint *language, name, path string, in Claim, depth int) (claim, Claim) {
+	out := claim{name: name, path: path, required: in.Required, omitOnError: in.OnError == Omit, shape: dynShape}
+	normal := in
+	if depth > maxDepth {
+		c.fail(path, "claims are nested more than %d deep", maxDepth)
+		return out, normal
+	}
+	if in.OnError != "" && in.OnError != Deny && in.OnError != Omit {
+		c.fail(child(path, "onError"), "%q is unknown%s; allowed are %q and %q", in.OnError,
+			didYouMean(string(in.OnError), []string{string(Deny), string(Omit)}), Deny, Omit)
+	}
+	if in.When != "" {
+		out.when = c.condition(mint, child(path, "when"), in.When)
+	}
+	var sources []string
+	if in.Value != nil {
+		sources = append(sources, "value")
+		out.value, out.shape = c.literal(child(path, "value"), path, in.Value)
+		normal.Value = out.value
+	}
+	if in.Attribute != "" {
+		sources = append(sources, "attribute")
+		out.attribute, out.shape, out.optional = in.Attribute, stringShape, !in.Required
+	}
+	if in.Expr != "" {
+		sources = append(sources, "expr")
+		out.expr, out.shape, out.optional = c.value(mint, child(path, "expr"), in.Expr)
+	}
+	if in.Claims != nil {
+		sources = append(sources, "claims")
+		normal.Claims = map[string]Claim{}
+		fields := map[string]*field{}
+		out.optional = true
+		for _, key := range sortedKeys(in.Claims) {
+			if key == "" {
+				c.fail(path, "a nested claim needs a name")
+			}
+			nestedClaim, nestedNormal := c.claim(mint, key, nested(path, key), in.Claims[key], depth+1)
+			out.claims = append(out.claims, nestedClaim)
+			normal.Claims[key] = nestedNormal
+			fields[key] = &field{shape: nestedClaim.shape, optional: nestedClaim.optional}
+			out.optional = out.optional && nestedClaim.optional
+		}
+		if len(in.Claims) == 0 && !c.unreadable[path] {
+			c.fail(path, "has no nested claims; give it some or remove it")
+		}
+		out.shape = objectOf(path, fields)
+	}
+	switch {
+	case len(sources) == 0 && !c.troubled(path):
+		c.fail(path, "says nothing about where the value comes from; give one of %s", quoteList(claimFields[:4]))
+	case len(sources) > 1:
+		c.fail(path, "has %s; a claim has exactly one of them", strings.Join(sources, " and "))
+	}
+	if in.Required && in.OnError == Omit {
+		c.fail(path, "cannot be required and omitted on an error; remove one of the two")
+	}
+	out.optional = (out.optional && !in.Required) || in.When != "" || in.OnError == Omit
+	return out, normal
+}
+
+// troubled tells whether the parser complained of the value at that path or of something inside it.
+func (c *compiler) troubled(path string) bool {
+	for p := range c.unreadable {
+		if strings.HasPrefix(p, path) {
+			return true
+		}
+	}
+	return false
+}
+
+// value compiles an expression that yields a claim's value.
+func (c *compiler) value(l *language, path, text string) (*expression, *shape, bool) {
+	e := c.expression(l, path, text)
+	if e == nil {
+		return nil, dynShape, false
+	}
+	s, optional, refusal := resultShape(e.result)
+	if refusal != "" {
+		c.fail(path, "yields %s, which Cognito cannot carry: %s", typeName(e.result), refusal)
+	}
+	return e, s, optional
+}
+
+// condition compiles an expression that must be true or false.
+func (c *compiler) condition(l *language, path, text string) *expression {
+	e := c.expression(l, path, text)
+	if e != nil && !e.isBool() {
+		c.fail(path, "must be true or false, but yields %s", typeName(e.result))
+		return nil
+	}
+	return e
+}
+
+var blank = regexp.MustCompile(`\s`)
+
+func (c *compiler) scopes(mint *language, path string, in []Scope) []scope {
+	var out []scope
+	for i, s := range in {
+		path := item(path, i)
+		switch {
+		case c.troubled(path):
+		case s.Scope == "":
+			c.fail(path, "has no scope; give its name, such as \"documents/read\"")
+		case blank.MatchString(s.Scope):
+			c.fail(path, "scope %q contains a blank; write one entry for each scope", s.Scope)
+		}
+		compiled := scope{name: s.Scope, path: path}
+		if s.When != "" {
+			compiled.when = c.condition(mint, child(path, "when"), s.When)
+		}
+		out = append(out, compiled)
+	}
+	return out
+}
+
+var (
+	authorizerName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*$`)
+	routeKey       = regexp.MustCompile(`^(?:(?:ANY|DELETE|GET|HEAD|OPTIONS|PATCH|POST|PUT) /\S*|\$default|\$connect)$`)
+	routeParameter = regexp.MustCompile(`\{([^{}+]+)\+?\}`)
+)
+
+func (c *compiler) authorizer(check *language, name string, in Authorizer) *Checker {
+	path := child("authorizers", name)
+	out := &Checker{name: name, routes: map[string][]rule{}}
+	if !authorizerName.MatchString(name) {
+		c.fail(path, "authorizer %q: a name is a letter followed by letters and digits, since it becomes part of construct ids", name)
+	}
+	if len(in.Default) == 0 && len(in.Routes) == 0 && !c.troubled(path) {
+		c.fail(path, "has no rules, so it would refuse every request; give it default or routes")
+	}
+	out.defaults = c.rules(check, child(path, "default"), in.Default, nil)
+	for _, key := range sortedKeys(in.Routes) {
+		path := child(child(path, "routes"), key)
+		if !routeKey.MatchString(key) {
+			c.fail(path, "%q is no route key; write a method in capitals and a path, such as \"GET /documents/{id}\", or \"$default\"", key)
+		}
+		if len(in.Routes[key]) == 0 && !c.troubled(path) {
+			c.fail(path, `has no rules; write {rule: "true"} to accept every verified token that meets the default rules`)
+		}
+		out.routes[key] = c.rules(check, path, in.Routes[key], &key)
+	}
+	out.derive(check)
+	return out
+}
+
+// rules compiles rules. route is the route that they belong to, nil for default rules.
+func (c *compiler) rules(check *language, path string, in []Rule, route *string) []rule {
+	var out []rule
+	for i, r := range in {
+		path := item(path, i)
+		if r.Rule == "" {
+			if !c.troubled(path) {
+				c.fail(path, "has no rule; give an expression that is true when the request is allowed")
+			}
+			continue
+		}
+		e := c.condition(check, child(path, "rule"), r.Rule)
+		if e == nil {
+			continue
+		}
+		compiled := rule{path: path, message: r.Message, expression: e}
+		if r.Message == "" {
+			compiled.message = strings.Join(strings.Fields(r.Rule), " ")
+		}
+		c.examine(check, child(path, "rule"), &compiled, route)
+		out = append(out, compiled)
+	}
+	return out
+}
+
+// examine looks at how a rule reads its environment.
+func (c *compiler) examine(check *language, path string, r *rule, route *string) {
+	e := r.expression
+	tested := map[string]bool{}
+	for _, read := range e.reads {
+		if read.presence && read.names[0] == "claims" {
+			for i := range read.names {
+				tested[dotted("", read.names[:i+1])] = true
+			}
+		}
+	}
+	for _, read := range e.reads {
+		switch {
+		case read.names[0] == "claims":
+			if len(read.names) == 1 {
+				c.problems = append(c.problems, c.source.problemIn(path, e.text, read.line, read.column,
+					"reads claims as a whole; read single claims, such as claims.client_id"))
+				continue
+			}
+			r.claims = append(r.claims, read.names[1])
+			for i := 2; i <= len(read.names) && !read.presence; i++ {
+				f := check.vars["claims"].at(read.names[1:i])
+				if f == nil || f.kind == dynKind && i < len(read.names) {
+					break
+				}
+				if !isCognitoClaim(read.names[1]) && f.optional && !tested[dotted("", read.names[:i])] {
+					name := dotted("claims", read.names[1:i])
+					c.warnings = append(c.warnings, c.source.problemIn(path, e.text, read.line, read.column, fmt.Sprintf(
+						"%s may be absent, and the rule then refuses the request; if that is meant, say so with has(%s) && …, otherwise read it with .? and orValue",
+						name, name)))
+					break
+				}
+			}
+		case len(read.names) > 2 && read.names[0] == "request" && read.names[1] == "headers":
+			if name := read.names[2]; name != strings.ToLower(name) {
+				c.problems = append(c.problems, c.source.problemIn(path, e.text, read.line, read.column, fmt.Sprintf(
+					"header %q is never found, since header names arrive in lower case; write %q", name, strings.ToLower(name))))
+			}
+		case len(read.names) > 2 && read.names[0] == "request" && read.names[1] == "pathParameters" && route != nil && strings.Contains(*route, "/"):
+			var names []string
+			for _, m := range routeParameter.FindAllStringSubmatch(*route, -1) {
+				names = append(names, m[1])
+			}
+			if !slices.Contains(names, read.names[2]) {
+				has := "it has none"
+				if len(names) > 0 {
+					has = "it has " + quoteList(names)
+				}
+				c.problems = append(c.problems, c.source.problemIn(path, e.text, read.line, read.column, fmt.Sprintf(
+					"route %q has no path parameter %q; %s%s", *route, read.names[2], has, didYouMean(read.names[2], names))))
+			}
+		}
+	}
+	slices.Sort(r.claims)
+	r.claims = slices.Compact(r.claims)
+}
+
+// literal normalises a literal claim value: string, bool, int64, float64, []any or map[string]any. at is the claim's
+// path, which names the type of objects.
+func (c *compiler) literal(path, at string, v any) (any, *shape) {
+	normal := c.normalise(path, reflect.ValueOf(v), 0, false)
+	return normal, literalShape(normal, at)
+}
+
+func (c *compiler) normalise(path string, v reflect.Value, depth int, inList bool) any {
+	for v.IsValid() && (v.Kind() == reflect.Interface || v.Kind() == reflect.Pointer) {
+		v = v.Elem()
+	}
+	if !v.IsValid() {
+		if !c.unreadable[path] {
+			c.fail(path, "is null, which Cognito documents no way to carry; leave it out or give a value")
+		}
+		return nil
+	}
+	if depth > maxDepth {
+		c.fail(path, "is nested more than %d deep", maxDepth)
+		return nil
+	}
+	if inList && (v.Kind() == reflect.Map || v.Kind() == reflect.Slice || v.Kind() == reflect.Array) {
+		c.fail(path, "is a list or object inside a list, which Cognito documents no way to carry; use an object with names instead")
+		return nil
+	}
+	if n, ok := v.Interface().(json.Number); ok {
+		if i, err := n.Int64(); err == nil {
+			v = reflect.ValueOf(i)
+		} else if f, err := n.Float64(); err == nil {
+			v = reflect.ValueOf(f)
+		}
+	}
+	switch v.Kind() {
+	case reflect.String:
+		return v.String()
+	case reflect.Bool:
+		return v.Bool()
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		if i := v.Int(); i > 1<<53 || i < -1<<53 {
+			c.warn(path, "%d is carried exactly, but JavaScript readers of the token round integers beyond 2^53; mint a string if they must not", i)
+		}
+		return v.Int()
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		if v.Uint() <= math.MaxInt64 {
+			return c.normalise(path, reflect.ValueOf(int64(v.Uint())), depth, inList)
+		}
+		c.fail(path, "%d is beyond a 64-bit integer; mint a string", v.Uint())
+	case reflect.Float32, reflect.Float64:
+		if f := v.Float(); !math.IsInf(f, 0) && !math.IsNaN(f) {
+			return f
+		}
+		c.fail(path, "%v is no number that JSON can carry", v.Float())
+	case reflect.Slice, reflect.Array:
+		list := make([]any, v.Len())
+		for i := range list {
+			list[i] = c.normalise(item(path, i), v.Index(i), depth+1, true)
+		}
+		return list
+	case reflect.Map:
+		if v.Type().Key().Kind() != reflect.String {
+			c.fail(path, "has keys of type %s; the keys of an object are strings", v.Type().Key())
+			return nil
+		}
+		object := make(map[string]any, v.Len())
+		keys := map[string]reflect.Value{}
+		for k, e := range v.Seq2() {
+			keys[k.String()] = e
+		}
+		for _, key := range sortedKeys(keys) {
+			object[key] = c.normalise(child(path, key), keys[key], depth+1, false)
+		}
+		return object
+	default:
+		c.fail(path, "has type %s; allowed are strings, numbers, booleans, lists and maps with string keys", v.Type())
+	}
+	return nil
+}
+
+// marshal writes the document of a policy that compiled. Floats keep their decimal point, so that they are read as
+// floats again.
+func marshal(p Policy) []byte {
+	var exact func(v any) any
+	exact = func(v any) any {
+		switch v := v.(type) {
+		case float64:
+			text := strconv.FormatFloat(v, 'g', -1, 64)
+			if !strings.ContainsAny(text, ".e") {
+				text += ".0"
+			}
+			return json.RawMessage(text)
+		case []any:
+			list := slices.Clone(v)
+			for i := range list {
+				list[i] = exact(list[i])
+			}
+			return list
+		case map[string]any:
+			object := maps.Clone(v)
+			for key := range object {
+				object[key] = exact(object[key])
+			}
+			return object
+		default:
+			return v
+		}
+	}
+	var claims func(in map[string]Claim) map[string]Claim
+	claims = func(in map[string]Claim) map[string]Claim {
+		if in == nil {
+			return nil
+		}
+		out := map[string]Claim{}
+		for name, c := range in {
+			c.Value, c.Claims = exact(c.Value), claims(c.Claims)
+			out[name] = c
+		}
+		return out
+	}
+	p.Claims = claims(p.Claims)
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(p); err != nil {
+		panic("internal error: a compiled policy does not encode: " + err.Error())
+	}
+	return bytes.TrimSpace(b.Bytes())
+}

@@ -1,0 +1,180 @@
+package policy
+
+import (
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/ext"
+)
+
+// SignIn is what minting knows about one token request. Expressions see it under the names given here.
+type SignIn struct {
+	// UserName is user.name.
+	UserName string
+
+	// Attributes are user.attributes: all text, as Cognito hands them over. Empty for machines.
+	Attributes map[string]string
+
+	// Groups are user.groups. Empty for machines.
+	Groups []string
+
+	// ClientID is client.id, the app client.
+	ClientID string
+
+	// ClientMetadata is client.metadata. The caller chooses it freely and Cognito does not check it: it is no ground to
+	// grant anything on.
+	ClientMetadata map[string]string
+
+	// Scopes are scopes: those that the user requested and the client may have.
+	Scopes []string
+
+	// TriggerSource is trigger.source. AWS's own pages disagree on which value means what, so it does not tell refresh
+	// from sign-in nor federated from local users.
+	TriggerSource string
+
+	// PoolID and PoolRegion are pool.id and pool.region.
+	PoolID, PoolRegion string
+
+	// Params are params: the deploy-time values of [Policy.Params].
+	Params map[string]string
+}
+
+// Request is the request that a rule decides about. Expressions see it as request.
+type Request struct {
+	// Method is request.method, such as "GET".
+	Method string
+
+	// Path is request.path: the path as the client sent it, with the stage where the API has one in its URL.
+	Path string
+
+	// RouteKey is request.routeKey: the route that API Gateway chose, such as "GET /documents/{id}".
+	RouteKey string
+
+	// PathParameters are request.pathParameters, by the names in the route key.
+	PathParameters map[string]string
+
+	// QueryParameters are request.queryParameters. Several values of one name are joined with commas, as HTTP APIs do.
+	QueryParameters map[string]string
+
+	// Headers are request.headers, by lower-case name.
+	Headers map[string]string
+
+	// SourceIP is request.sourceIp: the address of the immediate client.
+	SourceIP string
+
+	// Params are params: the deploy-time values of [Policy.Params].
+	Params map[string]string
+}
+
+// Objects of the environments. Their names appear in problems.
+var (
+	stringMap = &shape{kind: mapKind, elem: stringShape}
+
+	userShape = objectOf("user", map[string]*field{
+		"name":       {shape: stringShape},
+		"attributes": {shape: stringMap},
+		"groups":     {shape: stringsShape},
+	})
+	clientShape  = objectOf("client", map[string]*field{"id": {shape: stringShape}, "metadata": {shape: stringMap}})
+	triggerShape = objectOf("trigger", map[string]*field{"source": {shape: stringShape}})
+	poolShape    = objectOf("pool", map[string]*field{"id": {shape: stringShape}, "region": {shape: stringShape}})
+
+	requestShape = objectOf("request", map[string]*field{
+		"method":          {shape: stringShape},
+		"path":            {shape: stringShape},
+		"routeKey":        {shape: stringShape},
+		"pathParameters":  {shape: stringMap},
+		"queryParameters": {shape: stringMap},
+		"headers":         {shape: stringMap},
+		"sourceIp":        {shape: stringShape},
+	})
+)
+
+// cognitoClaims are the claims that Cognito itself puts into an access token, as rules see them. Only those that every
+// access token has are not optional; groups and scopes are always there, empty when the token has none.
+func cognitoClaims() map[string]*field {
+	return map[string]*field{
+		"sub":        {shape: stringShape}, // AWS's pages disagree on whether machine tokens have it; a rule that needs it denies without
+		"iss":        {shape: stringShape},
+		"client_id":  {shape: stringShape},
+		"token_use":  {shape: stringShape},
+		"jti":        {shape: stringShape},
+		"scope":      {shape: stringShape},
+		"exp":        {shape: intShape},
+		"iat":        {shape: intShape},
+		"auth_time":  {shape: intShape},
+		"version":    {shape: intShape},
+		"groups":     {shape: stringsShape}, // cognito:groups
+		"scopes":     {shape: stringsShape}, // scope, split
+		"username":   {shape: stringShape, optional: true},
+		"origin_jti": {shape: stringShape, optional: true},
+		"event_id":   {shape: stringShape, optional: true},
+		"device_key": {shape: stringShape, optional: true},
+		"aud":        {shape: dynShape, optional: true},
+		"acr":        {shape: stringShape, optional: true},
+		"amr":        {shape: stringsShape, optional: true},
+	}
+}
+
+// variables are the names that an expression may use, with their shapes.
+type variables map[string]*shape
+
+func mintVariables(params []string) variables {
+	return variables{
+		"user":    userShape,
+		"client":  clientShape,
+		"scopes":  stringsShape,
+		"trigger": triggerShape,
+		"pool":    poolShape,
+		"params":  paramsShape(params),
+	}
+}
+
+func checkVariables(params []string, claims map[string]*field) variables {
+	return variables{
+		"claims":  objectOf("claims", claims),
+		"request": requestShape,
+		"params":  paramsShape(params),
+	}
+}
+
+func paramsShape(params []string) *shape {
+	fields := map[string]*field{}
+	for _, name := range params {
+		fields[name] = &field{shape: stringShape}
+	}
+	return objectOf("params", fields)
+}
+
+// Limits on expressions. A CEL cost unit is roughly a step; the limit allows any(all) over all of a user's groups and
+// keeps an evaluation within milliseconds.
+const (
+	maxExpressionSize = 8 << 10 // characters
+	maxExpressionCost = 1_000_000
+)
+
+// environment is the CEL environment in which those variables are known.
+func (vars variables) environment() (*cel.Env, error) {
+	registry, err := types.NewRegistry()
+	if err != nil {
+		return nil, err
+	}
+	p := &provider{Registry: registry, objects: map[string]*shape{}}
+	options := []cel.EnvOption{
+		cel.CustomTypeProvider(p),
+		cel.CustomTypeAdapter(registry),
+		cel.OptionalTypes(),
+		cel.CrossTypeNumericComparisons(true),
+		cel.DefaultUTCTimeZone(true),
+		cel.ParserExpressionSizeLimit(maxExpressionSize),
+		cel.ParserRecursionLimit(64),
+		ext.Strings(),
+		ext.Lists(),
+		ext.Sets(),
+		ext.Math(),
+	}
+	for name, s := range vars {
+		p.add(s)
+		options = append(options, cel.Variable(name, s.celType()))
+	}
+	return cel.NewEnv(options...)
+}
