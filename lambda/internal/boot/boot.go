@@ -1,0 +1,78 @@
+// Package boot is what both functions do when they start: load the policy, read the deploy-time values, set up the log.
+package boot
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"github.com/claimsmith/claimsmith/lambda/policy"
+)
+
+// paramPrefix begins the names of the environment variables that hold the policy's deploy-time values.
+const paramPrefix = "CLAIMSMITH_PARAM_"
+
+// Policy compiles the policy that lies beside the executable, as the construct bundles them.
+func Policy() (*policy.Program, error) {
+	executable, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	data, err := os.ReadFile(filepath.Join(filepath.Dir(executable), "policy.json"))
+	if err != nil {
+		return nil, err
+	}
+	p, err := policy.Parse("policy.json", data)
+	if err != nil {
+		return nil, err
+	}
+	return policy.Compile(p)
+}
+
+// Params are the values of the policy's params in an environment, as [os.Environ] lists it.
+func Params(environ []string, names []string) (map[string]string, error) {
+	params := make(map[string]string, len(names))
+	for _, entry := range environ {
+		if name, value, ok := strings.Cut(entry, "="); ok && strings.HasPrefix(name, paramPrefix) {
+			params[strings.TrimPrefix(name, paramPrefix)] = value
+		}
+	}
+	for _, name := range names {
+		if _, ok := params[name]; !ok {
+			return nil, fmt.Errorf("the policy's param %q has no value: set the environment variable %s%s", name, paramPrefix, name)
+		}
+	}
+	return params, nil
+}
+
+// Logger writes JSON lines in the form of Lambda's own, from the given level of Lambda's advanced logging controls on
+// ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"). Default: INFO. Every line of an invocation has its request id.
+func Logger(w io.Writer, level string) *slog.Logger {
+	levels := map[string]slog.Level{
+		"TRACE": slog.LevelDebug, "DEBUG": slog.LevelDebug, "WARN": slog.LevelWarn, "ERROR": slog.LevelError, "FATAL": slog.LevelError,
+	}
+	return slog.New(requestID{slog.NewJSONHandler(w, &slog.HandlerOptions{
+		Level:       levels[level],
+		ReplaceAttr: lambdacontext.ReplaceAttr,
+	})})
+}
+
+// requestID adds the invocation's request id to each line.
+type requestID struct{ slog.Handler }
+
+func (h requestID) Handle(ctx context.Context, r slog.Record) error {
+	if lc, ok := lambdacontext.FromContext(ctx); ok {
+		r.AddAttrs(slog.String("requestId", lc.AwsRequestID))
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+func (h requestID) WithAttrs(attrs []slog.Attr) slog.Handler { return requestID{h.Handler.WithAttrs(attrs)} }
+
+func (h requestID) WithGroup(name string) slog.Handler { return requestID{h.Handler.WithGroup(name)} }

@@ -1,0 +1,67 @@
+// Package pretoken answers Cognito's pre token generation trigger with a claim policy.
+//
+// It translates an event into a [policy.SignIn] and what the policy makes of it into the trigger's answer. It decides
+// nothing itself. See https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-pre-token-generation.html.
+package pretoken
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/claimsmith/claimsmith/lambda/policy"
+)
+
+// Cognito shows these texts to whoever signs in, followed by a full stop, so they say nothing about the user or the
+// policy. The log has the reasons.
+var (
+	errRefused = errors.New("sign-in is not permitted for this account")
+	errFault   = errors.New("sign-in is temporarily not possible")
+)
+
+// Handler answers pre token generation events of versions V2_0 and V3_0. It is a lambda.Handler.
+type Handler struct {
+	// Program is the policy.
+	Program *policy.Program
+
+	// Params are the values of the policy's params.
+	Params map[string]string
+
+	// Logger gets one line for each event: the outcome and its reasons, never a claim, an attribute or a user's name.
+	Logger *slog.Logger
+}
+
+// Invoke answers one event. An error means that Cognito issues no tokens: a refusal by the policy, or a fault. Its text
+// is neutral. Cognito may repeat a call; the answer depends on nothing but the event.
+func (h *Handler) Invoke(ctx context.Context, payload []byte) (answer []byte, err error) {
+	// The runtime would send a panic's text to Cognito and so to the client.
+	defer func() {
+		if r := recover(); r != nil {
+			h.Logger.ErrorContext(ctx, "mint", "outcome", "fault", "error", fmt.Sprintf("panic of type %T", r))
+			answer, err = nil, errFault
+		}
+	}()
+	e, signIn, err := decode(payload)
+	if err != nil {
+		h.Logger.ErrorContext(ctx, "mint", "outcome", "fault", "error", err.Error())
+		return nil, errFault
+	}
+	signIn.Params = h.Params
+	minted := h.Program.Mint(signIn)
+	about := []any{"triggerSource", signIn.TriggerSource, "clientId", signIn.ClientID}
+	if !minted.Issue {
+		h.Logger.WarnContext(ctx, "mint", append(about, "outcome", "refused", "reasons", minted.Refusals)...)
+		return nil, errRefused
+	}
+	answer, err = e.answer(minted)
+	if err != nil {
+		h.Logger.ErrorContext(ctx, "mint", append(about, "outcome", "fault", "error", "the answer cannot be encoded")...)
+		return nil, errFault
+	}
+	if len(minted.Omitted) > 0 {
+		about = append(about, "omitted", minted.Omitted)
+	}
+	h.Logger.InfoContext(ctx, "mint", append(about, "outcome", "issued")...)
+	return answer, nil
+}
