@@ -1,0 +1,10 @@
+package token
+
+import "net/http"
+
+// SetTransport replaces the network of a verifier that fetches its keys.
+func (v *Verifier) SetTransport(transport http.RoundTripper) {
+	for _, set := range v.keys.(*remoteKeys).sets {
+		set.transport = transport
+	}
+}

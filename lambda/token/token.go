@@ -1,0 +1,453 @@
+// Package token verifies Amazon Cognito access tokens: a [Verifier] decides whether a compact JWS was issued by one of
+// the configured user pools, to one of the configured app clients, as an access token, and is valid now.
+//
+//	verifier, err := token.NewVerifier(token.Config{Pools: []token.Pool{{
+//		ID:        "eu-west-1_Abc123XYZ",
+//		ClientIDs: []string{"1example23456789"},
+//	}}})
+//	…
+//	verifier.Prefetch(ctx) // in the init phase of a Lambda function: the first token then waits for no network
+//	…
+//	t, err := verifier.Verify(ctx, raw)
+//
+// # Three outcomes
+//
+// A token, a denial or a fault. A [*RejectedError] is a denial: the token is bad for good, so the answer may be cached.
+// Any other error is a fault: the question could not be decided, or the next moment may decide it differently (keys out of
+// reach, an unknown key id while no keys may be fetched, a token that is not valid yet). Treat a fault as "no", and never
+// cache it.
+//
+// # What is accepted
+//
+// RS256 and nothing else, with a key that the pool publishes. There are no switches that weaken a check. What the token
+// says about its own verification (jku, jwk, x5u, x5c) is never used; crit and b64 are refused. A header type (typ) may be
+// absent, as in Cognito's own tokens, or JWT. Encoding is taken literally: base64url without padding, white space or stray
+// bits; JSON without duplicate keys, trailing data, invalid Unicode, numbers beyond float64 or more than 32 levels; names
+// are case-sensitive.
+//
+// Not checked, because a token cannot tell: whether it was revoked before it expired. Only Cognito's own API knows.
+//
+// # Privacy
+//
+// Errors say which check failed and what was expected. Of the token they repeat at most its kid, alg, typ and iss, quoted
+// and cut to a bounded length, and never another claim.
+//
+// # Compatibility
+//
+// Exported names follow semantic versioning. Error texts, and the order of checks that all deny, may change.
+package token
+
+import (
+	"context"
+	"crypto"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// DefaultLeeway is how far ahead of ours Cognito's clock may be unless [Config.Leeway] says otherwise.
+const DefaultLeeway = 30 * time.Second
+
+// maxTokenBytes is more than any token can have that arrives through API Gateway, where all headers together are limited
+// to 10,240 bytes. It bounds the work that a stranger can cause.
+const maxTokenBytes = 16 << 10
+
+// Pool is a user pool whose tokens are accepted.
+type Pool struct {
+	// ID is the user pool's id, such as "eu-west-1_Abc123XYZ". The Region in it is that of the issuer.
+	ID string `json:"userPoolId"`
+
+	// ClientIDs are the app clients whose tokens are accepted. There is no way to accept every client.
+	ClientIDs []string `json:"clientIds"`
+
+	// Audiences are resource identifiers accepted in aud, such as "https://api.example.com", for tokens bound to a
+	// resource. A token without aud is always accepted, as is one whose aud is its own client id. Default: none.
+	Audiences []string `json:"audiences,omitempty"`
+}
+
+// Config is what a [Verifier] is made of. Only Pools is required.
+type Config struct {
+	// Pools are the user pools whose tokens are accepted: at least one.
+	Pools []Pool
+
+	// Leeway is how far in the future nbf and iat may be, to allow for clocks that differ. It does not prolong a token:
+	// exp is exact. Default: [DefaultLeeway].
+	Leeway time.Duration
+
+	// Now is the clock. Default: [time.Now].
+	Now func() time.Time
+
+	// Keys finds the pools' public keys. Default: the key sets that the pools publish, fetched over HTTPS on demand and
+	// cached. See [KeySet].
+	Keys KeySet
+
+	// Endpoint is where Cognito is reached, such as "http://127.0.0.1:4566" for a local AWS. The keys of a pool are then
+	// at <Endpoint>/<pool id>/.well-known/jwks.json, while the issuer in tokens stays that of AWS. Default: the
+	// environment variable AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER, then AWS_ENDPOINT_URL, as in the AWS SDKs, read
+	// once by [NewVerifier]; then AWS itself. Not used when Keys is set.
+	Endpoint string
+}
+
+// KeySet finds public keys. Its one job is the key: it sees nothing of the token but the two values it gets, both not
+// yet verified. issuer is always one of the configured pools' issuers; kid is any text.
+//
+// A KeySet returns a [*RejectedError] when it knows, from a source no older than the call, that the issuer has no such
+// key, and any other error when it cannot say. It must be safe for concurrent use. It may also have a method
+// Prefetch(context.Context) error, which [Verifier.Prefetch] calls.
+type KeySet interface {
+	Key(ctx context.Context, issuer, kid string) (*rsa.PublicKey, error)
+}
+
+// Token is a verified access token. It is to be read, not changed.
+type Token struct {
+	// Claims is the whole payload. Numbers are [json.Number], so integers of any size are exact.
+	Claims map[string]any
+
+	// KeyID is the id of the key that verified the signature.
+	KeyID string
+
+	// UserPoolID is the id of the pool that issued the token.
+	UserPoolID string
+
+	// Expiry is when the token ceases to be valid.
+	Expiry time.Time
+}
+
+// RejectedError is the error of [Verifier.Verify] for a token that is bad for good: no later moment will make it
+// valid. It does not imply that the token's content is genuine: checks that need no key come before the signature.
+type RejectedError struct {
+	// Reason says which check failed and what it expected.
+	Reason string
+}
+
+func (e *RejectedError) Error() string { return "token: rejected: " + e.Reason }
+
+func reject(format string, args ...any) error {
+	return &RejectedError{Reason: fmt.Sprintf(format, args...)}
+}
+
+// Verifier verifies access tokens. It is safe for concurrent use. Make it with [NewVerifier].
+type Verifier struct {
+	pools   map[string]*Pool // by issuer: both forms of each pool
+	issuers []string         // the keys of pools, for messages
+	leeway  time.Duration
+	now     func() time.Time
+	keys    KeySet
+}
+
+// poolID is the form of a user pool id; the submatch is its Region.
+var poolID = regexp.MustCompile(`^((?:eusc-[a-z]{2}|[a-z]{2})-(?:gov-)?[a-z]+-[0-9])_[a-zA-Z0-9]+$`)
+
+// issuersOf returns the two values that iss has in a pool's tokens: the original form and the one that AWS calls updated.
+//
+// The host ends in amazonaws.com in the commercial and GovCloud partitions. For the European sovereign partition AWS has
+// published no statement; its own aws-jwt-verify expects amazonaws.com there too. If that were wrong, tokens would be
+// refused and none accepted that should not be, since an issuer is compared as a whole and its keys come from that host.
+func issuersOf(id string) ([]string, error) {
+	match := poolID.FindStringSubmatch(id)
+	if match == nil {
+		return nil, fmt.Errorf("%s is not a user pool id, expected one like \"eu-west-1_Abc123XYZ\"", quote(id))
+	}
+	if strings.HasPrefix(id, "cn-") {
+		return nil, fmt.Errorf("%q is a pool of the China partition, whose issuer AWS does not document; it is not supported", id)
+	}
+	return []string{
+		"https://cognito-idp." + match[1] + ".amazonaws.com/" + id,
+		"https://issuer-cognito-idp." + match[1] + ".amazonaws.com/" + id,
+	}, nil
+}
+
+// NewVerifier returns a verifier for the pools of config, or every problem of config.
+func NewVerifier(config Config) (*Verifier, error) {
+	v := &Verifier{
+		pools:  make(map[string]*Pool, 2*len(config.Pools)),
+		leeway: config.Leeway,
+		now:    config.Now,
+		keys:   config.Keys,
+	}
+	var problems []error
+	problem := func(format string, args ...any) {
+		problems = append(problems, fmt.Errorf("token: "+format, args...))
+	}
+
+	if len(config.Pools) == 0 {
+		problem("pools: none configured, at least one is needed")
+	}
+	for i, pool := range config.Pools {
+		issuers, err := issuersOf(pool.ID)
+		switch {
+		case err != nil:
+			problem("pools[%d].userPoolId: %w", i, err)
+		case v.pools[issuers[0]] != nil:
+			problem("pools[%d].userPoolId: %q is configured twice, list its clients together", i, pool.ID)
+		}
+		if len(pool.ClientIDs) == 0 {
+			problem("pools[%d].clientIds: none configured, list every app client whose tokens are accepted", i)
+		}
+		if slices.Contains(pool.ClientIDs, "") {
+			problem("pools[%d].clientIds: contains an empty client id", i)
+		}
+		if slices.Contains(pool.Audiences, "") {
+			problem("pools[%d].audiences: contains an empty audience", i)
+		}
+		own := &Pool{ID: pool.ID, ClientIDs: slices.Clone(pool.ClientIDs), Audiences: slices.Clone(pool.Audiences)}
+		for _, issuer := range issuers {
+			v.pools[issuer] = own
+			v.issuers = append(v.issuers, issuer)
+		}
+	}
+
+	if v.leeway < 0 {
+		problem("leeway: %s is negative", v.leeway)
+	}
+	if v.leeway == 0 {
+		v.leeway = DefaultLeeway
+	}
+	if v.now == nil {
+		v.now = time.Now
+	}
+	if v.keys == nil {
+		endpoint := config.Endpoint
+		for _, name := range []string{"AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", "AWS_ENDPOINT_URL"} {
+			if endpoint == "" {
+				endpoint = os.Getenv(name)
+			}
+		}
+		keys, err := newRemoteKeys(v.pools, endpoint, v.now)
+		if err != nil {
+			problem("endpoint: %w", err)
+		}
+		v.keys = keys
+	}
+	if len(problems) > 0 {
+		return nil, errors.Join(problems...)
+	}
+	return v, nil
+}
+
+// Prefetch fetches the keys of every pool, so that the first token need not wait for them. Call it during a Lambda
+// function's init phase, and carry on if it fails: the error says which pools' keys are not at hand, and Verify tries again.
+// It takes as long as a fetch may (three seconds) unless ctx ends it. With a [KeySet] that has nothing to prefetch it does
+// nothing.
+func (v *Verifier) Prefetch(ctx context.Context) error {
+	if p, ok := v.keys.(interface{ Prefetch(context.Context) error }); ok {
+		return p.Prefetch(ctx)
+	}
+	return nil
+}
+
+// Verify returns the token that raw is, if it is a valid access token, and else an error: a [*RejectedError] if raw is
+// bad for good, a fault otherwise. raw is the token alone, without "Bearer".
+//
+// Neither a user (sub, username) nor groups nor scopes are required: a machine's token has no user.
+func (v *Verifier) Verify(ctx context.Context, raw string) (*Token, error) {
+	// First everything that needs no key. Whatever fails here is final, whoever wrote the token, and costs neither
+	// arithmetic nor a fetch; nothing of it is trusted until the signature holds.
+	c, err := parse(raw)
+	if err != nil {
+		return nil, err
+	}
+	kid, err := checkHeader(c.header)
+	if err != nil {
+		return nil, err
+	}
+	iss, _ := c.payload["iss"].(string)
+	pool := v.pools[iss]
+	if pool == nil {
+		return nil, reject("iss: expected one of %q, got %s", v.issuers, quote(iss))
+	}
+	if err := pool.check(c.payload); err != nil {
+		return nil, err
+	}
+	times, err := readTimes(c.payload)
+	if err != nil {
+		return nil, err
+	}
+	now := v.now()
+	if !now.Before(times.exp) {
+		return nil, reject("exp: the token has expired")
+	}
+
+	key, err := v.keys.Key(ctx, iss, kid)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.verify(key); err != nil {
+		return nil, err
+	}
+
+	// Last what the next moment may change, so that only a genuine token of ours can cause this fault.
+	if horizon := now.Add(v.leeway); times.nbf.After(horizon) || times.iat.After(horizon) {
+		return nil, fmt.Errorf("token: not valid yet: nbf or iat is more than the leeway of %s in the future", v.leeway)
+	}
+	return &Token{Claims: c.payload, KeyID: kid, UserPoolID: pool.ID, Expiry: times.exp}, nil
+}
+
+// compact is a token taken apart.
+type compact struct {
+	header, payload map[string]any
+	signed          string // what the signature is over: the two parts as they arrived
+	signature       []byte
+}
+
+func parse(raw string) (*compact, error) {
+	if len(raw) > maxTokenBytes {
+		return nil, reject("size: the token has %d bytes, allowed are %d", len(raw), maxTokenBytes)
+	}
+	if n := strings.Count(raw, ".") + 1; n != 3 {
+		return nil, reject("form: expected 3 parts separated by dots, got %d", n)
+	}
+	end := strings.LastIndexByte(raw, '.')
+	header, payload, _ := strings.Cut(raw[:end], ".")
+
+	c := &compact{signed: raw[:end]}
+	var err error
+	if c.header, err = decodePart("header", header); err != nil {
+		return nil, err
+	}
+	if c.payload, err = decodePart("payload", payload); err != nil {
+		return nil, err
+	}
+	if c.signature, err = decodeBase64("signature", raw[end+1:]); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func decodePart(name, part string) (map[string]any, error) {
+	data, err := decodeBase64(name, part)
+	if err != nil {
+		return nil, err
+	}
+	object, err := decodeObject(data)
+	if err != nil {
+		return nil, reject("%s: %v", name, err)
+	}
+	return object, nil
+}
+
+func decodeBase64(name, part string) ([]byte, error) {
+	if part == "" {
+		return nil, reject("%s: is empty", name)
+	}
+	data, err := base64.RawURLEncoding.Strict().DecodeString(part)
+	if err != nil || strings.ContainsAny(part, "\r\n") { // which package base64 skips
+		return nil, reject("%s: expected base64url without padding", name)
+	}
+	return data, nil
+}
+
+func checkHeader(header map[string]any) (kid string, err error) {
+	if alg, _ := header["alg"].(string); alg != "RS256" {
+		return "", reject("alg: expected \"RS256\", got %s", quote(alg))
+	}
+	for _, name := range []string{"crit", "b64"} {
+		if _, ok := header[name]; ok {
+			return "", reject("%s: extensions of the signature scheme are not supported", name)
+		}
+	}
+	if typ, ok := header["typ"]; ok {
+		if s, _ := typ.(string); !strings.EqualFold(s, "JWT") { // a media type, so in any case
+			return "", reject("typ: expected \"JWT\" or none, got %s", quote(s))
+		}
+	}
+	if kid, _ = header["kid"].(string); kid == "" {
+		return "", reject("kid: expected the id of a key, found none")
+	}
+	return kid, nil
+}
+
+// check checks the claims that say what the token is for.
+func (p *Pool) check(claims map[string]any) error {
+	switch use, _ := claims["token_use"].(string); use {
+	case "access":
+	case "id":
+		return reject("token_use: this is an ID token, which proves who signed in and grants nothing; send the access token")
+	default:
+		return reject("token_use: expected \"access\"")
+	}
+	client, _ := claims["client_id"].(string)
+	if !slices.Contains(p.ClientIDs, client) {
+		return reject("client_id: expected one of %q, the clients allowed for user pool %s", p.ClientIDs, p.ID)
+	}
+	// Cognito leaves aud out unless the token is bound to a resource or a trigger added the client id.
+	if aud, ok := claims["aud"]; ok && !slices.ContainsFunc(list(aud), func(v any) bool {
+		s, _ := v.(string)
+		return s == client || slices.Contains(p.Audiences, s) // neither of which is empty
+	}) {
+		return reject("aud: expected none, the token's client id, or one of the audiences %q of user pool %s", p.Audiences, p.ID)
+	}
+	return nil
+}
+
+// list returns the elements of a claim that is either one value or a list of values.
+func list(claim any) []any {
+	if l, ok := claim.([]any); ok {
+		return l
+	}
+	return []any{claim}
+}
+
+type times struct{ exp, nbf, iat time.Time }
+
+// readTimes reads the claims that are times. One that is absent, which exp must not be, is the zero time.
+func readTimes(claims map[string]any) (t times, err error) {
+	if _, ok := claims["exp"]; !ok {
+		return t, reject("exp: expected a time, found none")
+	}
+	for _, c := range []struct {
+		name string
+		dst  *time.Time
+	}{{"exp", &t.exp}, {"nbf", &t.nbf}, {"iat", &t.iat}} {
+		claim, ok := claims[c.name]
+		if !ok {
+			continue
+		}
+		if *c.dst, ok = numericDate(claim); !ok {
+			return t, reject("%s: expected seconds since 1970 as a number, up to the year 9999", c.name)
+		}
+	}
+	return t, nil
+}
+
+func numericDate(claim any) (time.Time, bool) {
+	const year10000 = 253402300800
+	n, _ := claim.(json.Number)
+	seconds, err := n.Float64()
+	if err != nil || seconds < 0 || seconds >= year10000 {
+		return time.Time{}, false
+	}
+	whole, fraction := math.Modf(seconds)
+	return time.Unix(int64(whole), int64(fraction*1e9)), true
+}
+
+func (c *compact) verify(key *rsa.PublicKey) error {
+	digest := sha256.Sum256([]byte(c.signed))
+	err := rsa.VerifyPKCS1v15(key, crypto.SHA256, digest[:], c.signature)
+	if errors.Is(err, rsa.ErrVerification) {
+		return reject("signature: does not match the key named by kid")
+	}
+	if err != nil { // the key is unusable, which is not the token's fault
+		return fmt.Errorf("token: verifying the signature: %w", err)
+	}
+	return nil
+}
+
+// quote quotes a text of unknown origin for an error message, in a bounded length.
+func quote(s string) string {
+	const most = 100
+	if len(s) > most {
+		return strconv.QuoteToASCII(s[:most]) + "…"
+	}
+	return strconv.QuoteToASCII(s)
+}
