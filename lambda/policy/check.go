@@ -21,6 +21,7 @@ type Checker struct {
 	defaults []rule
 	routes   map[string][]rule
 	claims   map[string]*shape // top-level claims that rules read
+	context  []string
 	reads    Reads
 }
 
@@ -54,6 +55,18 @@ func (c *Checker) Routes() []string { return sortedKeys(c.routes) }
 
 // CoversAll tells whether there are default rules. Without them a route that the policy does not name is refused.
 func (c *Checker) CoversAll() bool { return len(c.defaults) > 0 }
+
+// Context picks out of a verified token's payload the claims that the backend gets, under the names that rules have for
+// them: the scopes and groups as lists. A claim that the token lacks is left out.
+func (c *Checker) Context(payload map[string]any) map[string]any {
+	out := make(map[string]any, len(c.context))
+	for _, name := range c.context {
+		if v, ok := claimOf(payload, name); ok {
+			out[name] = v
+		}
+	}
+	return out
+}
 
 // Reads is what the decisions depend on besides the token.
 func (c *Checker) Reads() Reads { return c.reads }
@@ -113,23 +126,7 @@ func (c *Checker) token(payload map[string]any) (map[string]any, map[string]*mis
 	token := make(map[string]any, len(c.claims))
 	var bad map[string]*mismatch
 	for name, s := range c.claims {
-		var v any
-		var present bool
-		switch name {
-		case "groups":
-			if v, present = payload["cognito:groups"]; !present {
-				v, present = []any{}, true
-			}
-		case "scopes":
-			v, present = payload["scope"]
-			if text, ok := v.(string); ok || !present {
-				v, present = fields(text), true
-			} else {
-				v = "" // not the text that it must be, hence no list of scopes either
-			}
-		default:
-			v, present = payload[name]
-		}
+		v, present := claimOf(payload, name)
 		if !present {
 			continue
 		}
@@ -146,6 +143,26 @@ func (c *Checker) token(payload map[string]any) (map[string]any, map[string]*mis
 	return token, bad
 }
 
+// claimOf is the claim that rules call by that name. groups and scopes are there in any token.
+func claimOf(payload map[string]any, name string) (any, bool) {
+	switch name {
+	case "groups":
+		if v, ok := payload["cognito:groups"]; ok {
+			return v, true
+		}
+		return []any{}, true
+	case "scopes":
+		v, ok := payload["scope"]
+		if text, isText := v.(string); isText || !ok {
+			return fields(text), true
+		}
+		return v != nil, true // not the text that it must be, hence no list of scopes either
+	default:
+		v, ok := payload[name]
+		return v, ok
+	}
+}
+
 func fields(s string) []any {
 	words := strings.Fields(s)
 	list := make([]any, len(words))
@@ -153,6 +170,18 @@ func fields(s string) []any {
 		list[i] = w
 	}
 	return list
+}
+
+// each visits the rules, default rules first.
+func (c *Checker) each(visit func(*rule)) {
+	for i := range c.defaults {
+		visit(&c.defaults[i])
+	}
+	for _, key := range c.Routes() {
+		for i := range c.routes[key] {
+			visit(&c.routes[key][i])
+		}
+	}
 }
 
 // derive computes from the rules what decisions depend on.

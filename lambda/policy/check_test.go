@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"encoding/json"
 	"strings"
 	"sync"
 	"testing"
@@ -50,10 +51,10 @@ func TestCheckDocuments(t *testing.T) {
 		{"part of a scope's name is not the scope", `{"scope": "documents/reader xdocuments/read"}`, list, []string{"needs scope documents/read"}},
 		{"empty token", `{}`, audit("acme"), []string{"needs scope documents/read", "token belongs to another company (no such key)", "needs compliance level high (no such key)"}},
 		{"absent path parameter", owner, Request{RouteKey: "GET /companies/{companyId}/audit"}, []string{"token belongs to another company (no such key)"}},
-		{"claim of another type", `{"scope": "documents/read", "company_id": ["acme"], "compliance_level": 3}`, audit("acme"), []string{"token belongs to another company (claims.company_id in the token is no string)", "needs compliance level high (claims.compliance_level in the token is no string)"}},
-		{"nested claim of another type", `{"scope": "documents/read", "roles": {"owner": "full_control"}}`, put, []string{"owners only (claims.roles.owner in the token is no object)"}},
-		{"null claim", `{"scope": "documents/read", "company_id": null, "compliance_level": "high"}`, audit("acme"), []string{"token belongs to another company (claims.company_id in the token is no string)"}},
-		{"scope of another type", `{"scope": ["documents/read"]}`, list, []string{"needs scope documents/read (claims.scopes in the token is no list(string))"}},
+		{"claim of another type", `{"scope": "documents/read", "company_id": ["acme"], "compliance_level": 3}`, audit("acme"), []string{"token belongs to another company (claims.company_id is no string)", "needs compliance level high (claims.compliance_level is no string)"}},
+		{"nested claim of another type", `{"scope": "documents/read", "roles": {"owner": "full_control"}}`, put, []string{"owners only (claims.roles.owner is no object)"}},
+		{"null claim", `{"scope": "documents/read", "company_id": null, "compliance_level": "high"}`, audit("acme"), []string{"token belongs to another company (claims.company_id is no string)"}},
+		{"scope of another type", `{"scope": ["documents/read"]}`, list, []string{"needs scope documents/read (claims.scopes is no list(string))"}},
 	} {
 		t.Run(c.name, func(t *testing.T) { t.Parallel(); c.run(t, checker) })
 	}
@@ -65,31 +66,31 @@ func TestCheckTypes(t *testing.T) {
 		{"2 and 2.0 are equal for an int claim", "{n: {value: 2}}", "claims.n == 2", `{"n": 2.0}`, ""},
 		{"2 and 2.0 are equal for a double claim", "{n: {value: 2.0}}", "claims.n == 2.0 && claims.n / 4.0 == 0.5", `{"n": 2}`, ""},
 		{"int and double compare", "{n: {value: 2}}", "claims.n < 2.5 && claims.n >= 2.0", `{"n": 2}`, ""},
-		{"a fraction is no int", "{n: {value: 2}}", "claims.n == 2", `{"n": 2.5}`, "m (claims.n in the token is no int)"},
-		{"text is no number", "{n: {value: 2}}", "claims.n == 2", `{"n": "2"}`, "m (claims.n in the token is no int)"},
+		{"a fraction is no int", "{n: {value: 2}}", "claims.n == 2", `{"n": 2.5}`, "m (claims.n is no int)"},
+		{"text is no number", "{n: {value: 2}}", "claims.n == 2", `{"n": "2"}`, "m (claims.n is no int)"},
 		{"large integers are exact", "{n: {value: 9007199254740993}}", "claims.n == 9007199254740993", `{"n": 9007199254740993}`, ""},
 		{"large integers are told apart", "{n: {value: 9007199254740993}}", "claims.n == 9007199254740993", `{"n": 9007199254740992}`, "m"},
-		{"an integer beyond 64 bits", "{n: {value: 2}}", "claims.n > 0", `{"n": 99999999999999999999}`, "m (claims.n in the token is no int)"},
-		{"a number of any size is a double", "{n: {value: 2.5}}", "claims.n > 0.0", `{"n": 1e400}`, "m (claims.n in the token is no double)"},
-		{"text is no list", "{l: {value: [a]}}", "'a' in claims.l", `{"l": "a"}`, "m (claims.l in the token is no list(string))"},
-		{"text has no size like a list", "{l: {value: [a]}}", "claims.l.size() == 1", `{"l": "a"}`, "m (claims.l in the token is no list(string))"},
-		{"a list is no text", "{s: {value: a}}", "claims.s == 'a'", `{"s": ["a"]}`, "m (claims.s in the token is no string)"},
-		{"a list of other things", "{l: {value: [a]}}", "'a' in claims.l", `{"l": ["a", 1]}`, "m (claims.l[1] in the token is no string)"},
+		{"an integer beyond 64 bits", "{n: {value: 2}}", "claims.n > 0", `{"n": 99999999999999999999}`, "m (claims.n is no int)"},
+		{"a number of any size is a double", "{n: {value: 2.5}}", "claims.n > 0.0", `{"n": 1e400}`, "m (claims.n is no double)"},
+		{"text is no list", "{l: {value: [a]}}", "'a' in claims.l", `{"l": "a"}`, "m (claims.l is no list(string))"},
+		{"text has no size like a list", "{l: {value: [a]}}", "claims.l.size() == 1", `{"l": "a"}`, "m (claims.l is no list(string))"},
+		{"a list is no text", "{s: {value: a}}", "claims.s == 'a'", `{"s": ["a"]}`, "m (claims.s is no string)"},
+		{"a list of other things", "{l: {value: [a]}}", "'a' in claims.l", `{"l": ["a", 1]}`, "m (claims.l[1] is no string)"},
 		{"any of", "{l: {value: [a]}}", "['x', 'a'].exists(r, r in claims.l)", `{"l": ["a"]}`, ""},
 		{"all of", "{l: {value: [a]}}", "['x', 'a'].all(r, r in claims.l)", `{"l": ["a"]}`, "m"},
 		{"none of", "{l: {value: [a]}}", "!sets.intersects(claims.l, ['x', 'y'])", `{"l": ["a"]}`, ""},
 		{"a mixed list", "{l: {value: [a, 1]}}", "1 in claims.l && 'a' in claims.l && !('1' in claims.l)", `{"l": ["a", 1.0]}`, ""},
 		{"a map", "{m: {expr: \"{'a': 1}\"}}", "claims.m.a == 1", `{"m": {"a": 1}}`, ""},
-		{"a map of other things", "{m: {expr: \"{'a': 1}\"}}", "claims.m.a == 1", `{"m": {"a": "1"}}`, "m (claims.m.a in the token is no int)"},
+		{"a map of other things", "{m: {expr: \"{'a': 1}\"}}", "claims.m.a == 1", `{"m": {"a": "1"}}`, "m (claims.m[…] is no int)"},
 		{"a value of any type", "{d: {expr: \"dyn('x')\"}}", "claims.d == 2 || claims.d.a[0] == 1.5", `{"d": {"a": [1.5, {"b": 2}]}}`, ""},
 		{"booleans", "{b: {value: true}}", "claims.b", `{"b": true}`, ""},
-		{"text is no boolean", "{b: {value: true}}", "claims.b", `{"b": "true"}`, "m (claims.b in the token is no bool)"},
+		{"text is no boolean", "{b: {value: true}}", "claims.b", `{"b": "true"}`, "m (claims.b is no bool)"},
 		{"a name with dots, slashes and colons", `{"https://example.com/roles": {a.b: {value: x}}}`, "claims['https://example.com/roles']['a.b'] == 'x'", `{"https://example.com/roles": {"a.b": "x"}}`, ""},
 		{"such a name with care", `{"https://example.com/roles": {attribute: x}}`, "claims[?'https://example.com/roles'].orValue('') == ''", `{}`, ""},
 		{"a dot is no nesting", `{a.b: {value: x}, a: {value: {b: y}}}`, "claims['a.b'] == 'x' && claims.a.b == 'y'", `{"a.b": "x", "a": {"b": "y"}}`, ""},
 		{"groups and scopes are lists", "{}", "'g' in claims.groups && 's' in claims.scopes && claims.scope == 's t'", `{"cognito:groups": ["g"], "scope": "s t"}`, ""},
 		{"groups and scopes are empty lists when absent", "{}", "claims.groups == [] && claims.scopes == []", `{}`, ""},
-		{"groups of another type", "{}", "claims.groups == []", `{"cognito:groups": "g"}`, "m (claims.groups in the token is no list(string))"},
+		{"groups of another type", "{}", "claims.groups == []", `{"cognito:groups": "g"}`, "m (claims.groups is no list(string))"},
 		{"a loop variable hides a name", "{l: {value: [a]}}", "claims.l.exists(request, request == 'a')", `{"l": ["a"]}`, ""},
 		{"a failing half does not matter when the other decides", "{a: {attribute: x}}", "claims.a == 'x' || claims.sub == 'u'", `{"sub": "u"}`, ""},
 	} {
@@ -125,6 +126,21 @@ authorizers:
 	if checker.Check(nil, Request{}).Allowed {
 		t.Error("an empty request is allowed")
 	}
+}
+
+func TestContext(t *testing.T) {
+	t.Parallel()
+	const claims = "claims: {tier: {value: 3}, 'a.b': {value: x}, hidden: {value: 1, tokens: [id]}}\n"
+	token := payload(t, `{"sub": "u", "client_id": "c", "scope": "s t", "cognito:groups": ["g"], "tier": 3, "a.b": "x", "jti": "j", "exp": 9007199254740993}`)
+	byDefault, _ := mustCompile(t, claims+"authorizers: {A: {default: [{rule: 'true'}]}}").Checker("A")
+	equal(t, "by default", byDefault.Context(token), map[string]any{
+		"sub": "u", "client_id": "c", "scopes": []any{"s", "t"}, "groups": []any{"g"}, "tier": json.Number("3"), "a.b": "x",
+	})
+	equal(t, "of a machine", byDefault.Context(payload(t, `{"client_id": "c"}`)), map[string]any{"client_id": "c", "scopes": []any{}, "groups": []any{}})
+	chosen, _ := mustCompile(t, claims+"authorizers: {A: {default: [{rule: 'true'}], context: [tier, exp, username]}}").Checker("A")
+	equal(t, "as chosen", chosen.Context(token), map[string]any{"tier": json.Number("3"), "exp": json.Number("9007199254740993")})
+	none, _ := mustCompile(t, claims+"authorizers: {A: {default: [{rule: 'true'}], context: []}}").Checker("A")
+	equal(t, "nothing", none.Context(token), map[string]any{})
 }
 
 func TestRoutes(t *testing.T) {

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -11,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"cel.dev/cel-go/cel"
 )
 
 // compiler turns a Policy into a Program and collects every problem on the way.
@@ -32,23 +35,38 @@ func (c *compiler) warn(path, format string, args ...any) {
 }
 
 func (c *compiler) policy(p *Policy) *Program {
-	prog := &Program{checkers: map[string]*Checker{}, params: slices.Clone(p.Params)}
-	doc := Policy{Params: p.Params, Claims: map[string]Claim{}, Scopes: p.Scopes, Authorizers: p.Authorizers}
+	prog := &Program{checkers: map[string]*Checker{}, params: slices.Clone(p.Params), budget: cmp.Or(p.TokenBudget, DefaultTokenBudget)}
+	doc := *p
+	doc.source, doc.Claims = nil, map[string]Claim{}
 
 	c.params(p.Params)
 	mint := c.language(mintVariables(p.Params))
 	minted := cognitoClaims()
 	for _, name := range sortedKeys(p.Claims) {
 		path := child("claims", name)
-		if refusal := refuseClaim(name, p.Claims[name]); refusal != "" {
-			c.fail(path, "%s", refusal)
+		compiled, normal := c.claim(mint, name, path, p.Claims[name], 0)
+		doc.Claims[name] = normal
+		compiled.tokens = c.tokens(path, p.Claims[name].Tokens)
+		refused := false
+		for _, token := range compiled.tokens {
+			if refusal := refuseClaim(name, p.Claims[name], token); refusal != "" {
+				c.fail(path, "%s", refusal)
+				refused = true
+				break
+			}
+			if token == IDToken && slices.Contains(flatInID, name) && slices.Contains([]kind{objectKind, mapKind, listKind}, compiled.shape.kind) {
+				c.fail(path, "claim %q of an ID token cannot hold %s, only a string, number or boolean", name, compiled.shape)
+			}
+		}
+		if refused {
 			continue
 		}
-		compiled, normal := c.claim(mint, name, path, p.Claims[name], 0)
 		prog.claims = append(prog.claims, compiled)
-		doc.Claims[name] = normal
-		minted[name] = &field{shape: compiled.shape, optional: compiled.optional}
+		if slices.Contains(compiled.tokens, AccessToken) {
+			minted[name] = &field{shape: compiled.shape, optional: compiled.optional}
+		}
 	}
+	prog.suppress = c.suppressions(mint, p)
 	prog.scopes.add = c.scopes(mint, "scopes.add", p.Scopes.Add)
 	prog.scopes.suppress = c.scopes(mint, "scopes.suppress", p.Scopes.Suppress)
 	for i, s := range p.Scopes.Suppress {
@@ -56,15 +74,115 @@ func (c *compiler) policy(p *Policy) *Program {
 			c.fail(item("scopes.suppress", i), "scope %q is added too, always; Cognito lets the suppression win: remove one of the two", s.Scope)
 		}
 	}
+	c.groups(mint, p.Groups, prog)
+	c.sizes(p, prog)
 
 	check := c.language(checkVariables(p.Params, minted))
 	for _, name := range sortedKeys(p.Authorizers) {
-		prog.checkers[name] = c.authorizer(check, name, p.Authorizers[name])
+		prog.checkers[name] = c.authorizer(check, name, p.Authorizers[name], prog)
 	}
 	if len(c.problems) == 0 {
 		prog.document = marshal(doc)
+		prog.mint, prog.check = mint, check
 	}
 	return prog
+}
+
+// tokens are the tokens of a claim or suppression, the default filled in.
+func (c *compiler) tokens(path string, in []Token) []Token {
+	if in == nil {
+		return []Token{AccessToken}
+	}
+	if len(in) == 0 {
+		c.fail(child(path, "tokens"), "names no token; allowed are %q and %q", AccessToken, IDToken)
+	}
+	for i, token := range in {
+		if token != AccessToken && token != IDToken && !c.unreadable[item(child(path, "tokens"), i)] {
+			c.fail(item(child(path, "tokens"), i), "%q is unknown%s; allowed are %q and %q", token,
+				DidYouMean(string(token), []string{string(AccessToken), string(IDToken)}), AccessToken, IDToken)
+		}
+	}
+	return in
+}
+
+func (c *compiler) suppressions(mint *language, p *Policy) []suppression {
+	var out []suppression
+	for i, s := range p.Suppress {
+		path := item("suppress", i)
+		if c.troubled(path) {
+			continue
+		}
+		compiled := suppression{claim: s.Claim, path: path, tokens: c.tokens(path, s.Tokens)}
+		claim, mints := p.Claims[s.Claim]
+		for _, token := range compiled.tokens {
+			if mints && slices.Contains(orAccess(claim.Tokens), token) {
+				c.fail(path, "claim %q of the same token is minted too; Cognito lets the suppression win: remove one of the two", s.Claim)
+			} else if refusal := refuseSuppression(s.Claim, token); refusal != "" {
+				c.fail(path, "%s", refusal)
+				break
+			}
+		}
+		if s.When != "" {
+			compiled.when = c.condition(mint, child(path, "when"), s.When)
+		}
+		out = append(out, compiled)
+	}
+	return out
+}
+
+func orAccess(tokens []Token) []Token {
+	if tokens == nil {
+		return []Token{AccessToken}
+	}
+	return tokens
+}
+
+func (c *compiler) groups(mint *language, g Groups, prog *Program) {
+	if g.Expr == "" {
+		if g.When != "" && !c.troubled("groups") {
+			c.fail("groups", "has a when but no expr; give an expression that yields the groups")
+		}
+		return
+	}
+	e := c.expression(mint, "groups.expr", g.Expr)
+	if e != nil && !e.result.IsAssignableType(cel.ListType(cel.StringType)) {
+		c.fail("groups.expr", "must yield a list of strings, but yields %s", typeName(e.result))
+	}
+	prog.groups = e
+	if g.When != "" {
+		prog.groupsWhen = c.condition(mint, "groups.when", g.When)
+	}
+}
+
+// sizes checks what is known before anybody signs in: the number of claims and scopes, and how large a token is at
+// least.
+func (c *compiler) sizes(p *Policy, prog *Program) {
+	if p.TokenBudget < 0 || p.TokenBudget > 0 && p.TokenBudget < tokenSize(cognitoPayload) {
+		c.fail("tokenBudget", "%d bytes are too few: Cognito's own claims take about %d", p.TokenBudget, tokenSize(cognitoPayload))
+		return
+	}
+	count := cognitoClaimCount + len(p.Scopes.Add)
+	var parts []part
+	for i := range prog.claims {
+		claim := &prog.claims[i]
+		count += len(claim.tokens)
+		if v, ok := claim.certain(); ok && slices.Contains(claim.tokens, AccessToken) {
+			parts = append(parts, part{claim.path, quotedSize(claim.name) + 2 + jsonSize(v)})
+		}
+	}
+	if count > maxClaims {
+		c.fail("claims", "there may be %d claims and scopes in a user's tokens; Cognito's quota is %d", count, maxClaims)
+	}
+	var scopes []string
+	for _, s := range p.Scopes.Add {
+		if s.When == "" {
+			scopes = append(scopes, s.Scope)
+		}
+	}
+	parts = append(parts, part{"scopes", listSize(scopes)})
+	if problem := overBudget(prog.budget, parts); problem != "" {
+		c.fail("tokenBudget", "%s; make them smaller, or raise tokenBudget if what carries the token allows it", problem)
+	}
 }
 
 var paramName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
@@ -90,9 +208,12 @@ func (c *compiler) claim(mint *language, name, path string, in Claim, depth int)
 		c.fail(path, "claims are nested more than %d deep", maxDepth)
 		return out, normal
 	}
+	if depth > 0 && in.Tokens != nil {
+		c.fail(child(path, "tokens"), "a nested claim is where the outer one is; remove it, or give it to the outer claim")
+	}
 	if in.OnError != "" && in.OnError != Deny && in.OnError != Omit {
 		c.fail(child(path, "onError"), "%q is unknown%s; allowed are %q and %q", in.OnError,
-			didYouMean(string(in.OnError), []string{string(Deny), string(Omit)}), Deny, Omit)
+			DidYouMean(string(in.OnError), []string{string(Deny), string(Omit)}), Deny, Omit)
 	}
 	if in.When != "" {
 		out.when = c.condition(mint, child(path, "when"), in.When)
@@ -105,11 +226,17 @@ func (c *compiler) claim(mint *language, name, path string, in Claim, depth int)
 	}
 	if in.Attribute != "" {
 		sources = append(sources, "attribute")
-		out.attribute, out.shape, out.optional = in.Attribute, stringShape, !in.Required
+		out.attribute, out.optional = in.Attribute, true
+		out.as, out.shape = c.as(path, in.As)
+	} else if in.As != "" {
+		c.fail(child(path, "as"), "is about how an attribute is read; remove it, or give an attribute")
 	}
 	if in.Expr != "" {
 		sources = append(sources, "expr")
 		out.expr, out.shape, out.optional = c.value(mint, child(path, "expr"), in.Expr)
+	}
+	if !in.Type.IsZero() {
+		out.shape, out.declared = c.declared(path, in, out.shape)
 	}
 	if in.Claims != nil {
 		sources = append(sources, "claims")
@@ -133,7 +260,7 @@ func (c *compiler) claim(mint *language, name, path string, in Claim, depth int)
 	}
 	switch {
 	case len(sources) == 0 && !c.troubled(path):
-		c.fail(path, "says nothing about where the value comes from; give one of %s", quoteList(claimFields[:4]))
+		c.fail(path, "says nothing about where the value comes from; give one of %s", quoteList(claimSources))
 	case len(sources) > 1:
 		c.fail(path, "has %s; a claim has exactly one of them", strings.Join(sources, " and "))
 	}
@@ -142,6 +269,37 @@ func (c *compiler) claim(mint *language, name, path string, in Claim, depth int)
 	}
 	out.optional = (out.optional && !in.Required) || in.When != "" || in.OnError == Omit
 	return out, normal
+}
+
+// as is how an attribute is read, and the shape of what that yields.
+func (c *compiler) as(path string, as As) (As, *shape) {
+	shapes := map[As]*shape{
+		AsString: stringShape, AsList: stringsShape, AsInt: intShape, AsDouble: doubleShape, AsBool: boolShape, AsJSON: dynShape,
+	}
+	s, known := shapes[cmp.Or(as, AsString)]
+	if !known {
+		names := []string{string(AsString), string(AsList), string(AsInt), string(AsDouble), string(AsBool), string(AsJSON)}
+		c.fail(child(path, "as"), "%q is unknown%s; allowed are %s", as, DidYouMean(string(as), names), quoteList(names))
+		return AsString, dynShape
+	}
+	return cmp.Or(as, AsString), s
+}
+
+// declared is the shape that a claim declares, and whether its values must be held against it.
+func (c *compiler) declared(path string, in Claim, inferred *shape) (*shape, bool) {
+	at := child(path, "type")
+	if in.Expr == "" && in.As != AsJSON {
+		c.fail(at, "is for an expr or for an attribute that is read as json; the type of anything else is known")
+		return inferred, false
+	}
+	s, problem := declaredShape(in.Type, path)
+	switch {
+	case problem != "":
+		c.fail(at, "%s", problem)
+	case !inferred.mayBe(s):
+		c.fail(at, "is %s, but the expression yields %s", s, inferred)
+	}
+	return s, true
 }
 
 // troubled tells whether the parser complained of the value at that path or of something inside it.
@@ -205,7 +363,7 @@ var (
 	routeParameter = regexp.MustCompile(`\{([^{}+]+)\+?\}`)
 )
 
-func (c *compiler) authorizer(check *language, name string, in Authorizer) *Checker {
+func (c *compiler) authorizer(check *language, name string, in Authorizer, prog *Program) *Checker {
 	path := child("authorizers", name)
 	out := &Checker{name: name, routes: map[string][]rule{}}
 	if !authorizerName.MatchString(name) {
@@ -225,8 +383,29 @@ func (c *compiler) authorizer(check *language, name string, in Authorizer) *Chec
 		}
 		out.routes[key] = c.rules(check, path, in.Routes[key], &key)
 	}
+	out.context = c.context(check, child(path, "context"), in.Context, prog)
 	out.derive(check)
 	return out
+}
+
+// context is what of the token the backend gets to know.
+func (c *compiler) context(check *language, path string, in []string, prog *Program) []string {
+	if in == nil {
+		names := []string{"sub", "client_id", "scopes", "groups"}
+		for _, claim := range prog.claims {
+			if slices.Contains(claim.tokens, AccessToken) {
+				names = appendNew(names, claim.name)
+			}
+		}
+		return names
+	}
+	known := sortedKeys(check.vars["claims"].fields)
+	for i, name := range in {
+		if path := item(path, i); !slices.Contains(known, name) && !c.unreadable[path] {
+			c.fail(path, "no claim %q is minted, nor does Cognito put it into an access token%s", name, DidYouMean(name, known))
+		}
+	}
+	return slices.Clone(in)
 }
 
 // rules compiles rules. route is the route that they belong to, nil for default rules.
@@ -257,14 +436,6 @@ func (c *compiler) rules(check *language, path string, in []Rule, route *string)
 // examine looks at how a rule reads its environment.
 func (c *compiler) examine(check *language, path string, r *rule, route *string) {
 	e := r.expression
-	tested := map[string]bool{}
-	for _, read := range e.reads {
-		if read.presence && read.names[0] == "claims" {
-			for i := range read.names {
-				tested[dotted("", read.names[:i+1])] = true
-			}
-		}
-	}
 	for _, read := range e.reads {
 		switch {
 		case read.names[0] == "claims":
@@ -274,19 +445,6 @@ func (c *compiler) examine(check *language, path string, r *rule, route *string)
 				continue
 			}
 			r.claims = append(r.claims, read.names[1])
-			for i := 2; i <= len(read.names) && !read.presence; i++ {
-				f := check.vars["claims"].at(read.names[1:i])
-				if f == nil || f.kind == dynKind && i < len(read.names) {
-					break
-				}
-				if !isCognitoClaim(read.names[1]) && f.optional && !tested[dotted("", read.names[:i])] {
-					name := dotted("claims", read.names[1:i])
-					c.warnings = append(c.warnings, c.source.problemIn(path, e.text, read.line, read.column, fmt.Sprintf(
-						"%s may be absent, and the rule then refuses the request; if that is meant, say so with has(%s) && …, otherwise read it with .? and orValue",
-						name, name)))
-					break
-				}
-			}
 		case len(read.names) > 2 && read.names[0] == "request" && read.names[1] == "headers":
 			if name := read.names[2]; name != strings.ToLower(name) {
 				c.problems = append(c.problems, c.source.problemIn(path, e.text, read.line, read.column, fmt.Sprintf(
@@ -303,7 +461,7 @@ func (c *compiler) examine(check *language, path string, r *rule, route *string)
 					has = "it has " + quoteList(names)
 				}
 				c.problems = append(c.problems, c.source.problemIn(path, e.text, read.line, read.column, fmt.Sprintf(
-					"route %q has no path parameter %q; %s%s", *route, read.names[2], has, didYouMean(read.names[2], names))))
+					"route %q has no path parameter %q; %s%s", *route, read.names[2], has, DidYouMean(read.names[2], names))))
 			}
 		}
 	}

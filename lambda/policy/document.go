@@ -1,5 +1,7 @@
 package policy
 
+import "encoding/json"
+
 // Policy is the claim policy: the custom claims a Cognito token carries and what each API route demands of them. The
 // zero value mints nothing and protects nothing. Write it as Go values or as YAML (see [Parse]); both are the same
 // document. A Policy does nothing until it is compiled with [Compile].
@@ -12,8 +14,18 @@ type Policy struct {
 	// "https://example.com/roles"; a dot is part of the name and never means nesting.
 	Claims map[string]Claim `json:"claims,omitempty"`
 
+	// Suppress are claims to take out of tokens that Cognito puts there of itself.
+	Suppress []Suppression `json:"suppress,omitempty"`
+
 	// Scopes are OAuth scopes to add to, or suppress from, the access token.
 	Scopes Scopes `json:"scopes,omitzero"`
+
+	// Groups replaces the user's groups in both tokens. Default: they are left as they are.
+	Groups Groups `json:"groups,omitzero"`
+
+	// TokenBudget is the size in bytes that an access token may have, as it is sent. A larger one is not issued.
+	// API Gateway allows 10,240 bytes of headers in all. Default: [DefaultTokenBudget].
+	TokenBudget int `json:"tokenBudget,omitempty"`
 
 	// Authorizers are the sets of rules that APIs enforce, by a name of the team's choice: a letter followed by letters
 	// and digits. The name becomes part of construct ids and so of logical ids: changing it replaces resources.
@@ -25,16 +37,20 @@ type Policy struct {
 // Claim says where one claim's value comes from and when it is minted. Exactly one of Value, Attribute, Expr and Claims
 // is set.
 //
-// In YAML a mapping with none of these fields' names among its keys is short for Claims: {owner: {value: x}} is the same
-// as {claims: {owner: {value: x}}}. Spell it out when a nested claim has the name of a field, such as "value".
+// In YAML a mapping that has none of these four keys, and only mappings as values, is short for Claims:
+// {owner: {value: x}, editor: {value: y}} is {claims: {owner: {value: x}, editor: {value: y}}}. Spell it out when the outer
+// claim has fields of its own, or a nested claim is called value, attribute, expr or claims.
 type Claim struct {
 	// Value is a literal: a string, bool, integer, float, list of those, or a (nested) map[string]any of those. Null and
 	// lists of lists or objects are refused, since Cognito documents no way to carry them.
 	Value any `json:"value,omitempty"`
 
-	// Attribute is the name of a user attribute, such as "email" or "custom:company_id". The claim is a string, and is
-	// left out when the user has no such attribute or it is empty.
+	// Attribute is the name of a user attribute, such as "email" or "custom:company_id". The claim is left out when the
+	// user has no such attribute or it is empty.
 	Attribute string `json:"attribute,omitempty"`
+
+	// As is how the attribute's text is read. Default: [AsString].
+	As As `json:"as,omitempty"`
 
 	// Expr is a CEL expression over the mint environment (see [SignIn]). A claim whose expression yields
 	// optional.none() is left out.
@@ -51,9 +67,84 @@ type Claim struct {
 	// Default: the claim is left out.
 	Required bool `json:"required,omitempty"`
 
-	// OnError is what happens when Expr or When cannot be evaluated, or yields what Cognito cannot carry: [Deny] refuses
-	// to issue tokens, [Omit] leaves the claim out. Default: [Deny].
+	// OnError is what happens when the claim cannot be computed: Expr or When cannot be evaluated, or yields what Cognito
+	// cannot carry, or the attribute's text is not what As or Type says. [Deny] refuses to issue tokens, [Omit] leaves
+	// the claim out. Default: [Deny].
 	OnError OnError `json:"onError,omitempty"`
+
+	// Type declares the claim's type where it cannot be seen from the policy: that of an expression which yields any
+	// type, and that of JSON in an attribute. A value of another type is an error (see OnError); what an object has
+	// beyond the declared fields is left out of the token. Default: any type, of which rules know nothing.
+	Type Type `json:"type,omitzero"`
+
+	// Tokens are the tokens that get the claim. Claims inside others are where those are. Default: [AccessToken].
+	Tokens []Token `json:"tokens,omitempty"`
+}
+
+// As is how an attribute's text is read.
+type As string
+
+// The values of [As]; empty means [AsString].
+const (
+	AsString As = "string" // the text itself
+	AsList   As = "list"   // strings separated by commas, without blanks around them; empty ones are dropped
+	AsInt    As = "int"    // a whole number of 64 bits
+	AsDouble As = "double" // a number
+	AsBool   As = "bool"   // true or false
+	AsJSON   As = "json"   // any JSON that Cognito can carry
+)
+
+// Type is a declared type: Name or Fields. In YAML a string is a Name and a mapping Fields.
+type Type struct {
+	// Name is string, bool, int, double, any, list(T) or map(T), where T is again a Name.
+	Name string
+
+	// Fields are the fields of an object, each of which may be absent.
+	Fields map[string]Type
+}
+
+// MarshalJSON writes a Name as a string and Fields as an object.
+func (t Type) MarshalJSON() ([]byte, error) {
+	if t.Fields != nil {
+		return json.Marshal(t.Fields)
+	}
+	return json.Marshal(t.Name)
+}
+
+// IsZero tells whether nothing is declared.
+func (t Type) IsZero() bool { return t.Name == "" && t.Fields == nil }
+
+// Token is a kind of token.
+type Token string
+
+// The tokens that a policy may shape.
+const (
+	AccessToken Token = "access"
+	IDToken     Token = "id"
+)
+
+// Suppression takes a claim out of tokens when When holds. Protected claims cannot be suppressed. Suppressing
+// cognito:groups takes cognito:roles and cognito:preferred_role with it.
+type Suppression struct {
+	// Claim is the name of the claim, such as "email".
+	Claim string `json:"claim"`
+
+	// Tokens are the tokens that lose the claim. Default: [AccessToken].
+	Tokens []Token `json:"tokens,omitempty"`
+
+	// When is a CEL expression of type bool over the mint environment. Default: always.
+	When string `json:"when,omitempty"`
+}
+
+// Groups replaces the user's groups. The user's IAM roles and preferred role stay.
+type Groups struct {
+	// Expr is a CEL expression over the mint environment that yields a list of strings. An empty list takes all groups
+	// away.
+	Expr string `json:"expr,omitempty"`
+
+	// When is a CEL expression of type bool over the mint environment: the groups are replaced only when it is true.
+	// Default: always.
+	When string `json:"when,omitempty"`
 }
 
 // OnError is what minting does about a claim that cannot be evaluated.
@@ -92,6 +183,10 @@ type Authorizer struct {
 	// Routes are the further rules of single routes, by API Gateway route key: "GET /documents/{id}", "ANY /{proxy+}",
 	// "$default" or "$connect".
 	Routes map[string][]Rule `json:"routes,omitempty"`
+
+	// Context are the claims that the backend gets, by the names that rules have for them. Default: sub, client_id,
+	// scopes, groups and all claims of the policy.
+	Context []string `json:"context,omitempty"`
 }
 
 // Rule is one demand.

@@ -39,6 +39,7 @@ func (c *compiler) language(vars variables) *language {
 type expression struct {
 	text    string
 	program cel.Program
+	ast     *ast.AST
 	result  *cel.Type
 	reads   []read
 }
@@ -109,7 +110,7 @@ func (c *compiler) expression(l *language, path, text string) *expression {
 		c.fail(path, "cannot be evaluated: %s", firstLine(err.Error()))
 		return nil
 	}
-	return &expression{text: text, program: program, result: checked.OutputType(), reads: l.reads(checked.NativeRep())}
+	return &expression{text: text, program: program, ast: checked.NativeRep(), result: checked.OutputType(), reads: l.reads(checked.NativeRep())}
 }
 
 // nameFields turns claims["a.b"] into the selection of the field named a.b, so that any claim name can be read and the
@@ -276,9 +277,9 @@ func (l *language) explain(a *ast.AST, err *common.Error) string {
 		known := sortedKeys(l.vars)
 		if isCall(a, err.ExprID) {
 			functions := slices.DeleteFunc(sortedKeys(l.env.Functions()), func(name string) bool { return !functionName.MatchString(name) })
-			return fmt.Sprintf("unknown function %q%s", m[1], didYouMean(m[1], functions))
+			return fmt.Sprintf("unknown function %q%s", m[1], DidYouMean(m[1], functions))
 		}
-		return fmt.Sprintf("unknown name %q%s; known here are %s", m[1], didYouMean(m[1], known), strings.Join(known, ", "))
+		return fmt.Sprintf("unknown name %q%s; known here are %s", m[1], DidYouMean(m[1], known), strings.Join(known, ", "))
 	}
 	if m := noOverload.FindStringSubmatch(message); m != nil {
 		args := objectType.ReplaceAllString(m[2], "$1")
@@ -335,15 +336,15 @@ func (l *language) explainField(a *ast.AST, id int64, name string) string {
 	if len(chain.names) == 1 && chain.names[0] == "claims" {
 		minted := slices.DeleteFunc(slices.Clone(fields), isCognitoClaim)
 		if len(minted) == 0 {
-			return fmt.Sprintf("no claim %q is minted, nor does Cognito put it into an access token%s", name, didYouMean(name, fields))
+			return fmt.Sprintf("no claim %q is minted, nor does Cognito put it into an access token%s", name, DidYouMean(name, fields))
 		}
 		return fmt.Sprintf("no claim %q is minted, nor does Cognito put it into an access token%s; minted are %s",
-			name, didYouMean(name, fields), strings.Join(minted, ", "))
+			name, DidYouMean(name, fields), strings.Join(minted, ", "))
 	}
 	if len(fields) == 0 {
 		return fmt.Sprintf("%s has no field %q; it has none", dotted("", chain.names)[1:], name)
 	}
-	return fmt.Sprintf("%s has no field %q%s; it has %s", dotted("", chain.names)[1:], name, didYouMean(name, fields), strings.Join(fields, ", "))
+	return fmt.Sprintf("%s has no field %q%s; it has %s", dotted("", chain.names)[1:], name, DidYouMean(name, fields), strings.Join(fields, ", "))
 }
 
 var cognitoClaimNames = sortedKeys(cognitoClaims())

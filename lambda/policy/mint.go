@@ -1,8 +1,11 @@
 package policy
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
+	"strconv"
+	"strings"
 
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
@@ -17,12 +20,19 @@ type Minted struct {
 	// Refusals say why no tokens may be issued.
 	Refusals []Reason
 
-	// Access are the claims to add to the access token. Values are strings, bools, int64, float64, []any and
-	// map[string]any.
-	Access map[string]any
+	// Access and ID are the claims to add to the access token and to the ID token. Values are strings, bools, int64,
+	// float64, []any and map[string]any.
+	Access, ID map[string]any
+
+	// SuppressInAccess and SuppressInID are the claims to take out of the tokens, without duplicates, in policy order.
+	SuppressInAccess, SuppressInID []string
 
 	// ScopesToAdd and ScopesToSuppress are changes to the access token's scopes, without duplicates, in policy order.
 	ScopesToAdd, ScopesToSuppress []string
+
+	// Groups replaces the user's groups when ReplaceGroups is true. Otherwise they must be left alone.
+	Groups        []string
+	ReplaceGroups bool
 
 	// Omitted says which claims were left out because of an error, see [Claim.OnError]. A claim that is absent for
 	// another cause is not listed.
@@ -34,21 +44,40 @@ type claim struct {
 	name, path  string
 	value       any
 	attribute   string
+	as          As
 	expr, when  *expression
 	claims      []claim
 	required    bool
 	omitOnError bool
 	shape       *shape
-	optional    bool // may be absent from a token
+	declared    bool    // values are held against the shape
+	optional    bool    // may be absent from a token
+	tokens      []Token // of a claim that is not nested
 }
 
+// certain is the value of a claim that is the same in every token.
+func (c *claim) certain() (any, bool) {
+	if c.when != nil || c.value == nil {
+		return nil, false
+	}
+	return c.value, true
+}
+
+// suppression is a compiled [Suppression].
+type suppression struct {
+	claim, path string
+	tokens      []Token
+	when        *expression
+}
+
+// scope is a compiled [Scope].
 type scope struct {
 	name, path string
 	when       *expression
 }
 
-// Mint computes the claims and scopes for one sign-in. It never fails: what goes wrong is a refusal or an omission,
-// whichever the policy chose, and says nothing about the user.
+// Mint computes the claims, scopes and groups for one sign-in. It never fails: what goes wrong is a refusal or an
+// omission, whichever the policy chose, and says nothing about the user.
 func (p *Program) Mint(in SignIn) Minted {
 	m := minting{in: in, env: map[string]any{
 		"user":    map[string]any{"name": in.UserName, "attributes": orEmpty(in.Attributes), "groups": in.Groups},
@@ -58,19 +87,46 @@ func (p *Program) Mint(in SignIn) Minted {
 		"pool":    map[string]any{"id": in.PoolID, "region": in.PoolRegion},
 		"params":  orEmpty(in.Params),
 	}}
-	access := make(map[string]any, len(p.claims))
+	out := Minted{Issue: true, Access: make(map[string]any, len(p.claims)), ID: map[string]any{}}
 	for i := range p.claims {
 		c := &p.claims[i]
-		if v, ok := m.claim(c); ok {
-			access[c.name] = v
+		v, ok := m.claim(c)
+		if !ok {
+			continue
+		}
+		for _, token := range c.tokens {
+			switch token {
+			case AccessToken:
+				out.Access[c.name] = v
+			case IDToken:
+				out.ID[c.name] = v
+			}
 		}
 	}
-	add := m.scopes(p.scopes.add)
-	suppress := m.scopes(p.scopes.suppress)
+	for _, s := range p.suppress {
+		if !m.applies(s.path, s.when) {
+			continue
+		}
+		for _, token := range s.tokens {
+			switch token {
+			case AccessToken:
+				out.SuppressInAccess = appendNew(out.SuppressInAccess, s.claim)
+			case IDToken:
+				out.SuppressInID = appendNew(out.SuppressInID, s.claim)
+			}
+		}
+	}
+	out.ScopesToAdd = m.scopes(p.scopes.add)
+	out.ScopesToSuppress = m.scopes(p.scopes.suppress)
+	if p.groups != nil && m.applies("groups", p.groupsWhen) {
+		out.Groups, out.ReplaceGroups = m.groups(p.groups), true
+	}
+	m.fits(p.budget, &out)
 	if len(m.refusals) > 0 {
 		return Minted{Refusals: m.refusals}
 	}
-	return Minted{Issue: true, Access: access, ScopesToAdd: add, ScopesToSuppress: suppress, Omitted: m.omitted}
+	out.Omitted = m.omitted
+	return out
 }
 
 func orEmpty(m map[string]string) map[string]string {
@@ -100,6 +156,12 @@ func (m *minting) claim(c *claim) (any, bool) {
 		}
 	}
 	v, problem := m.value(c)
+	if problem == "" && c.declared && v != nil {
+		var bad *mismatch
+		if v, bad = c.shape.decode(v, c.path); bad != nil {
+			problem = "type: " + bad.message()
+		}
+	}
 	if problem != "" {
 		m.trouble(c, problem)
 		return nil, false
@@ -130,10 +192,7 @@ func (m *minting) value(c *claim) (any, string) {
 		}
 		return carried(v)
 	case c.attribute != "":
-		if v := m.in.Attributes[c.attribute]; v != "" {
-			return v, ""
-		}
-		return nil, ""
+		return c.read(m.in.Attributes[c.attribute])
 	case c.claims != nil:
 		object := make(map[string]any, len(c.claims))
 		for i := range c.claims {
@@ -151,22 +210,156 @@ func (m *minting) value(c *claim) (any, string) {
 	}
 }
 
+// applies evaluates the condition of something that has no onError: a condition that fails refuses.
+func (m *minting) applies(path string, when *expression) bool {
+	if when == nil {
+		return true
+	}
+	holds, problem := when.holds(m.env)
+	if problem != "" {
+		m.refusals = append(m.refusals, Reason{Path: path, Message: "when: " + problem})
+	}
+	return holds
+}
+
 func (m *minting) scopes(in []scope) []string {
 	var out []string
 	for _, s := range in {
-		if s.when != nil {
-			holds, problem := s.when.holds(m.env)
-			if problem != "" {
-				m.refusals = append(m.refusals, Reason{Path: s.path, Message: "when: " + problem})
-			}
-			if !holds {
-				continue
-			}
+		if m.applies(s.path, s.when) {
+			out = appendNew(out, s.name)
 		}
-		out = appendNew(out, s.name)
 	}
 	return out
 }
+
+func (m *minting) groups(e *expression) []string {
+	v, problem := e.eval(m.env)
+	groups := []string{}
+	if problem == "" {
+		var list any
+		if list, problem = carried(v); problem == "" {
+			for _, g := range list.([]any) {
+				name, ok := g.(string)
+				if !ok {
+					problem = "yields a group that is no string"
+				}
+				groups = append(groups, name)
+			}
+		}
+	}
+	if problem != "" {
+		m.refusals = append(m.refusals, Reason{Path: "groups", Message: "expr: " + problem})
+	}
+	return groups
+}
+
+// fits refuses what Cognito or API Gateway would not take.
+func (m *minting) fits(budget int, out *Minted) {
+	groups := m.in.Groups
+	if out.ReplaceGroups {
+		groups = out.Groups
+	}
+	count := cognitoClaimCount + len(out.Access) + len(out.ID) + len(m.in.Scopes) + len(out.ScopesToAdd)
+	if count > maxClaims {
+		m.refusals = append(m.refusals, Reason{Path: "claims", Message: fmt.Sprintf(
+			"there would be %d claims and scopes in the tokens; Cognito's quota is %d", count, maxClaims)})
+	}
+	parts := make([]part, 0, len(out.Access)+2)
+	for name, v := range out.Access {
+		parts = append(parts, part{child("claims", name), quotedSize(name) + 2 + jsonSize(v)})
+	}
+	parts = append(parts, part{"groups", listSize(groups)}, part{"scopes", listSize(m.in.Scopes) + listSize(out.ScopesToAdd)})
+	if problem := overBudget(budget, parts); problem != "" {
+		m.refusals = append(m.refusals, Reason{Path: "tokenBudget", Message: problem})
+	}
+}
+
+// read reads an attribute's text; nil means that there is none.
+func (c *claim) read(text string) (any, string) {
+	if text == "" {
+		return nil, ""
+	}
+	var v any
+	var err error
+	switch c.as {
+	case AsList:
+		list := []any{}
+		for word := range strings.SplitSeq(text, ",") {
+			if word = strings.TrimSpace(word); word != "" {
+				list = append(list, word)
+			}
+		}
+		return list, ""
+	case AsInt:
+		v, err = strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+	case AsDouble:
+		f, parseErr := strconv.ParseFloat(strings.TrimSpace(text), 64)
+		if math.IsNaN(f) || math.IsInf(f, 0) {
+			return nil, "attribute: is no number that JSON can carry"
+		}
+		v, err = f, parseErr
+	case AsBool:
+		switch strings.ToLower(strings.TrimSpace(text)) {
+		case "true":
+			return true, ""
+		case "false":
+			return false, ""
+		}
+		return nil, "attribute: is neither true nor false"
+	case AsJSON:
+		d := json.NewDecoder(strings.NewReader(text))
+		d.UseNumber()
+		if err := d.Decode(&v); err != nil || d.More() {
+			return nil, "attribute: is no JSON"
+		}
+		v = decodeAny(v)
+		if problem := refuseValue(v, false, 0); problem != "" {
+			return nil, "attribute: " + problem
+		}
+		return v, ""
+	default:
+		return text, ""
+	}
+	if err != nil {
+		return nil, fmt.Sprintf("attribute: is no %s", c.as)
+	}
+	return v, ""
+}
+
+// refuseValue says why a value that was JSON cannot be carried. It is empty when it can.
+func refuseValue(v any, inList bool, depth int) string {
+	if depth > maxDepth {
+		return fmt.Sprintf("is nested more than %d deep", maxDepth)
+	}
+	switch v := v.(type) {
+	case nil:
+		return "holds null, which Cognito documents no way to carry"
+	case []any:
+		if inList {
+			return listInList
+		}
+		for _, e := range v {
+			if problem := refuseValue(e, true, depth+1); problem != "" {
+				return problem
+			}
+		}
+	case map[string]any:
+		if inList {
+			return objectInList
+		}
+		for _, key := range sortedKeys(v) {
+			if problem := refuseValue(v[key], false, depth+1); problem != "" {
+				return problem
+			}
+		}
+	}
+	return ""
+}
+
+const (
+	listInList   = "holds a list inside a list, which Cognito documents no way to carry"
+	objectInList = "holds an object inside a list, which Cognito documents no way to carry"
+)
 
 func appendNew(list []string, s string) []string {
 	for _, have := range list {
@@ -208,7 +401,7 @@ func convert(v ref.Val, inList bool) (any, string) {
 		return float64(v), ""
 	case traits.Lister:
 		if inList {
-			return nil, "yields a list inside a list, which Cognito documents no way to carry"
+			return nil, listInList
 		}
 		size, _ := v.Size().(types.Int)
 		list := make([]any, 0, size)
@@ -222,7 +415,7 @@ func convert(v ref.Val, inList bool) (any, string) {
 		return list, ""
 	case traits.Mapper:
 		if inList {
-			return nil, "yields an object inside a list, which Cognito documents no way to carry"
+			return nil, objectInList
 		}
 		object := map[string]any{}
 		for it := v.Iterator(); it.HasNext() == types.True; {

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 )
@@ -51,6 +52,25 @@ func TestMint(t *testing.T) {
 		{"attribute that the user lacks", `{a: {attribute: "custom:none"}, b: {attribute: "custom:empty"}}`, owner, object{}, nil, nil},
 		{"required attribute that the user lacks", `{a: {attribute: "custom:none", required: true}, b: {attribute: "custom:empty", required: true}}`, owner, nil,
 			[]Reason{{"claims.a", "is required, but the user has no value for it"}, {"claims.b", "is required, but the user has no value for it"}}, nil},
+		{"attribute read as something", `{l: {attribute: csv, as: list}, i: {attribute: int, as: int}, d: {attribute: double, as: double}, b: {attribute: bool, as: bool}, s: {attribute: int, as: string}, j: {attribute: json, as: json}, none: {attribute: nothing, as: int}}`,
+			SignIn{Attributes: map[string]string{"csv": " a, b c ,,d", "int": " 9007199254740993 ", "double": "2.0", "bool": "True", "json": `{"seats": 9007199254740993, "ratio": 1.5, "tags": ["a", 1.0, true]}`}},
+			object{"l": []any{"a", "b c", "d"}, "i": int64(9007199254740993), "d": 2.0, "b": true, "s": " 9007199254740993 ",
+				"j": object{"seats": int64(9007199254740993), "ratio": 1.5, "tags": []any{"a", int64(1), true}}}, nil, nil},
+		{"attribute that does not read so", `{i: {attribute: x, as: int}, i2: {attribute: y, as: int}, d: {attribute: x, as: double}, d2: {attribute: inf, as: double}, b: {attribute: x, as: bool}, j: {attribute: x, as: json}, j2: {attribute: two, as: json}, j3: {attribute: "null", as: json}, j4: {attribute: "deep", as: json}, j5: {attribute: lists, as: json}, o: {attribute: x, as: int, onError: omit}}`,
+			SignIn{Attributes: map[string]string{"x": "secret", "y": "2.5", "inf": "Inf", "two": "1 2", "null": `{"a": {"b": null}}`, "deep": `[{"a": 1}]`, "lists": `[[1]]`}}, nil,
+			[]Reason{
+				{"claims.b", "attribute: is neither true nor false"}, {"claims.d", "attribute: is no double"}, {"claims.d2", "attribute: is no number that JSON can carry"},
+				{"claims.i", "attribute: is no int"}, {"claims.i2", "attribute: is no int"}, {"claims.j", "attribute: is no JSON"}, {"claims.j2", "attribute: is no JSON"},
+				{"claims.j3", "attribute: holds null, which Cognito documents no way to carry"}, {"claims.j4", "attribute: holds an object inside a list, which Cognito documents no way to carry"},
+				{"claims.j5", "attribute: holds a list inside a list, which Cognito documents no way to carry"},
+			}, nil},
+		{"declared types", `{j: {attribute: json, as: json, type: {plan: string, limits: {seats: int, ratio: double}, tags: list(string), more: map(int), any: any}}, d: {expr: "dyn(2)", type: double}, i: {expr: "dyn(2.0)", type: int}, e: {expr: "dyn({'a': 1, 'b': 2})", type: {a: int}}}`,
+			SignIn{Attributes: map[string]string{"json": `{"plan": "pro", "limits": {"seats": 3.0, "ratio": 2}, "tags": ["a"], "more": {"x": 1}, "any": [1], "beyond": "left out"}`}},
+			object{"j": object{"plan": "pro", "limits": object{"seats": int64(3), "ratio": 2.0}, "tags": []any{"a"}, "more": object{"x": int64(1)}, "any": []any{int64(1)}},
+				"d": 2.0, "i": int64(2), "e": object{"a": int64(1)}}, nil, nil},
+		{"values of another type than declared", `{j: {attribute: json, as: json, type: {limits: {seats: int}}}, d: {expr: "dyn('secret')", type: int}, m: {expr: "dyn({'secret': 'secret'})", type: map(int)}, o: {expr: "dyn('secret')", type: bool, onError: omit}}`,
+			SignIn{Attributes: map[string]string{"json": `{"limits": {"seats": "secret"}}`}}, nil,
+			[]Reason{{"claims.d", "type: claims.d is no int"}, {"claims.j", "type: claims.j.limits.seats is no int"}, {"claims.m", "type: claims.m[…] is no int"}}, nil},
 		{"when", `{a: {value: 1, when: "'owners' in user.groups"}, b: {value: 1, when: "'editors' in user.groups"}}`, owner, object{"a": int64(1)}, nil, nil},
 		{"required only while when holds", `{a: {attribute: x, required: true, when: "'editors' in user.groups"}}`, owner, object{}, nil, nil},
 		{"the whole environment", `{e: {expr: "[user.name, user.attributes.email, user.groups[0], client.id, client.metadata.device, scopes[0], trigger.source, pool.id, pool.region, params.stage]"}}`, owner,
@@ -73,8 +93,8 @@ func TestMint(t *testing.T) {
 			object{"d": int64(2)}, nil, []Reason{{"claims.a", "expr: no such key"}, {"claims.b.x", "expr: index out of bounds"}, {"claims.c", "when: index out of bounds"}}},
 		{"values that appear only at run time", `{a: {expr: "dyn([[1]])"}, b: {expr: "dyn([{'a': 1}])"}, c: {expr: "dyn({1: 2})"}, d: {expr: "dyn({'a': null})"}, e: {expr: "0.0 / double(user.groups.size() - 2)"}, f: {expr: "18446744073709551615u"}, g: {expr: "dyn(bytes(user.name))"}}`, owner, nil,
 			[]Reason{
-				{"claims.a", "yields a list inside a list, which Cognito documents no way to carry"},
-				{"claims.b", "yields an object inside a list, which Cognito documents no way to carry"},
+				{"claims.a", "holds a list inside a list, which Cognito documents no way to carry"},
+				{"claims.b", "holds an object inside a list, which Cognito documents no way to carry"},
 				{"claims.c", "yields an object whose keys are no strings"},
 				{"claims.d", "yields a value of type null_type, which a token cannot carry"},
 				{"claims.e", "yields a number that JSON cannot carry"},
@@ -83,6 +103,81 @@ func TestMint(t *testing.T) {
 			}, nil},
 	} {
 		t.Run(c.name, c.run)
+	}
+}
+
+func TestMintTokens(t *testing.T) {
+	t.Parallel()
+	prog := mustCompile(t, `
+claims:
+  a: {value: 1}
+  b: {value: 2, tokens: [id]}
+  c: {value: 3, tokens: [access, id]}
+  email: {value: hidden, tokens: [id], when: "'owners' in user.groups"}
+suppress:
+  - {claim: "custom:secret", tokens: [id]}
+  - {claim: "cognito:groups", tokens: [access, id], when: "'hidden' in user.groups"}
+  - {claim: "custom:secret", tokens: [id]}
+`)
+	got := prog.Mint(SignIn{Groups: []string{"hidden"}})
+	equal(t, "access", got.Access, map[string]any{"a": int64(1), "c": int64(3)})
+	equal(t, "id", got.ID, map[string]any{"b": int64(2), "c": int64(3)})
+	equal(t, "suppressed in access", got.SuppressInAccess, []string{"cognito:groups"})
+	equal(t, "suppressed in id", got.SuppressInID, []string{"custom:secret", "cognito:groups"})
+	equal(t, "groups are left alone", got.ReplaceGroups, false)
+}
+
+func TestMintGroups(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		groups string
+		want   Minted
+	}{
+		{`{expr: "user.groups.filter(g, !g.startsWith('internal-'))"}`, Minted{Issue: true, ReplaceGroups: true, Groups: []string{"owners"}}},
+		{`{expr: "[]"}`, Minted{Issue: true, ReplaceGroups: true, Groups: []string{}}},
+		{`{expr: "user.groups", when: "user.name == 'x'"}`, Minted{Issue: true}},
+		{`{expr: "[user.groups[7]]"}`, Minted{Refusals: []Reason{{"groups", "expr: index out of bounds"}}}},
+		{`{expr: "user.groups", when: "user.groups[7] == ''"}`, Minted{Refusals: []Reason{{"groups", "when: index out of bounds"}}}},
+		{`{expr: "dyn([user.name, dyn(1)])"}`, Minted{Refusals: []Reason{{"groups", "expr: yields a group that is no string"}}}},
+	} {
+		got := mustCompile(t, "groups: "+c.groups).Mint(SignIn{Groups: []string{"owners", "internal-x"}})
+		got.Access, got.ID = nil, nil
+		equal(t, c.groups, got, c.want)
+	}
+}
+
+func TestMintKeepsWithinLimits(t *testing.T) {
+	t.Parallel()
+	prog := mustCompile(t, `
+tokenBudget: 2000
+claims: {bio: {attribute: bio}, note: {attribute: note}, "for/id": {attribute: bio, tokens: [id]}}
+scopes: {add: [s]}
+`)
+	fits := prog.Mint(SignIn{Attributes: map[string]string{"bio": strings.Repeat("b", 300), "note": strings.Repeat("n", 50)}})
+	equal(t, "a token within the budget", fits.Issue, true)
+	large := prog.Mint(SignIn{
+		Attributes: map[string]string{"bio": strings.Repeat("b", 500), "note": strings.Repeat("\"", 50)},
+		Groups:     []string{strings.Repeat("g", 100)}, Scopes: []string{"openid"},
+	})
+	equal(t, "a token beyond it", large, Minted{Refusals: []Reason{{"tokenBudget",
+		"the access token would have about 2390 bytes, at most 2000 are allowed; the biggest parts are claims.bio (509 bytes), claims.note (110 bytes), groups (103 bytes)"}}})
+
+	scopes := make([]string, maxClaims)
+	equal(t, "more claims and scopes than the quota", mustCompile(t, "tokenBudget: 10000000").Mint(SignIn{Scopes: scopes}), Minted{Refusals: []Reason{{"claims",
+		"there would be 5050 claims and scopes in the tokens; Cognito's quota is 5000"}}})
+}
+
+// The size that is held against the budget is that of the JSON that is sent.
+func TestJSONSize(t *testing.T) {
+	t.Parallel()
+	for _, v := range []any{"", "a\"b\\c", "日本\u0001", true, false, int64(0), int64(-9007199254740993), 1.5, []any{}, []any{"a", int64(1), true}, map[string]any{}, map[string]any{"a": map[string]any{"b\"": []any{1.25}}}} {
+		want, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := jsonSize(v); got != len(want) {
+			t.Errorf("%s: got %d, want %d", want, got, len(want))
+		}
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"math"
 	"reflect"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -25,7 +27,7 @@ const (
 // The error is [Problems]. It then holds everything that is wrong with the document, as far as it could be read: what
 // [Compile] would have found included.
 func Parse(file string, data []byte) (*Policy, error) {
-	d := decoder{source: &source{file: file, nodes: map[string]*yaml.Node{}}}
+	d := decoder{source: &source{file: file, nodes: map[string]*yaml.Node{}, keys: map[string]*yaml.Node{}}}
 	var p Policy
 	if root := d.load(data); root != nil {
 		d.value(root, "", reflect.ValueOf(&p).Elem(), 0)
@@ -49,6 +51,7 @@ type source struct {
 	file  string
 	lines []string
 	nodes map[string]*yaml.Node // values by path
+	keys  map[string]*yaml.Node // their keys, where they have one
 }
 
 // problem makes a problem at the value with that path, or at the closest enclosing one.
@@ -60,6 +63,10 @@ func (s *source) problem(path, message string) Problem {
 	p.File, p.Line, p.Column = s.file, 1, 1
 	for ; path != ""; path = path[:max(0, strings.LastIndexAny(path, ".["))] {
 		if n := s.nodes[path]; n != nil {
+			// A mapping or list begins below its key, which is where one looks for it.
+			if key := s.keys[path]; key != nil && n.Kind != yaml.ScalarNode {
+				n = key
+			}
 			p.Line, p.Column = n.Line, n.Column
 			break
 		}
@@ -156,7 +163,11 @@ func (d *decoder) load(data []byte) *yaml.Node {
 var (
 	claimType   = reflect.TypeFor[Claim]()
 	scopeType   = reflect.TypeFor[Scope]()
+	typeType    = reflect.TypeFor[Type]()
 	claimFields = fieldNames(claimType)
+
+	// claimSources are the fields of a claim that say where its value comes from.
+	claimSources = []string{"value", "attribute", "expr", "claims"}
 )
 
 // fieldNames are the keys of a struct's fields in the document.
@@ -196,6 +207,14 @@ func (d *decoder) value(n *yaml.Node, path string, v reflect.Value, depth int) {
 			d.value(n, path, v.FieldByName("Scope"), depth)
 			return
 		}
+		if v.Type() == typeType && n.Kind == yaml.ScalarNode {
+			d.value(n, path, v.FieldByName("Name"), depth)
+			return
+		}
+		if v.Type() == typeType {
+			d.mapping(n, path, v.FieldByName("Fields"), child, depth)
+			return
+		}
 		if v.Type() == claimType && isGroup(n) {
 			d.mapping(n, path, v.FieldByName("Claims"), nested, depth)
 			return
@@ -224,6 +243,13 @@ func (d *decoder) value(n *yaml.Node, path string, v reflect.Value, depth int) {
 			return
 		}
 		v.SetBool(strings.EqualFold(n.Value, "true"))
+	case reflect.Int:
+		i, err := strconv.Atoi(n.Value)
+		if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!int" || err != nil {
+			d.fail(n, path, "must be a whole number, found %s", describe(n))
+			return
+		}
+		v.SetInt(int64(i))
 	case reflect.Interface:
 		if literal := d.literal(n, path, depth); literal != nil {
 			v.Set(reflect.ValueOf(literal))
@@ -239,19 +265,15 @@ func isGroup(n *yaml.Node) bool {
 		return false
 	}
 	for i := 0; i < len(n.Content); i += 2 {
-		for _, name := range claimFields {
-			if n.Content[i].Value == name {
-				return false
-			}
+		value := n.Content[i+1]
+		for value.Kind == yaml.AliasNode {
+			value = value.Alias
+		}
+		if slices.Contains(claimSources, n.Content[i].Value) || value.Kind != yaml.MappingNode {
+			return false
 		}
 	}
-	// A mapping of scalars is no group, but a claim with a misspelt key.
-	for i := 1; i < len(n.Content); i += 2 {
-		if c := n.Content[i]; c.Kind == yaml.MappingNode || c.Kind == yaml.AliasNode {
-			return true
-		}
-	}
-	return false
+	return true
 }
 
 // entries calls f for each key of a mapping, after refusing duplicates and keys that are no strings.
@@ -286,6 +308,7 @@ func (d *decoder) structure(n *yaml.Node, path string, v reflect.Value, depth in
 			if name != key {
 				continue
 			}
+			d.source.keys[child(path, key)] = k
 			if v.Type() == claimType && name == "claims" {
 				d.mapping(value, path, v.Field(i), nested, depth+1)
 				return
@@ -293,13 +316,18 @@ func (d *decoder) structure(n *yaml.Node, path string, v reflect.Value, depth in
 			d.value(value, child(path, key), v.Field(i), depth+1)
 			return
 		}
-		d.fail(k, path, "unknown key %q%s; allowed are %s", key, didYouMean(key, names), quoteList(names))
+		if v.Type() == claimType && value.Kind == yaml.MappingNode {
+			d.fail(k, path, "unknown key %q%s; nested claims beside fields of the outer claim go under \"claims\"", key, DidYouMean(key, names))
+			return
+		}
+		d.fail(k, path, "unknown key %q%s; allowed are %s", key, DidYouMean(key, names), quoteList(names))
 	})
 }
 
 func (d *decoder) mapping(n *yaml.Node, path string, v reflect.Value, join func(path, key string) string, depth int) {
 	m := reflect.MakeMap(v.Type())
-	d.entries(n, path, func(key string, _, value *yaml.Node) {
+	d.entries(n, path, func(key string, k, value *yaml.Node) {
+		d.source.keys[join(path, key)] = k
 		e := reflect.New(v.Type().Elem()).Elem()
 		d.value(value, join(path, key), e, depth+1)
 		m.SetMapIndex(reflect.ValueOf(key), e)

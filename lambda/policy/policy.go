@@ -21,12 +21,20 @@ import (
 
 // Program is a compiled policy. It is safe for concurrent use. The zero value mints nothing and has no checkers.
 type Program struct {
+	source   *source
 	document []byte
-	claims   []claim
-	scopes   struct{ add, suppress []scope }
-	checkers map[string]*Checker
 	params   []string
-	warnings Problems
+
+	claims     []claim
+	suppress   []suppression
+	scopes     struct{ add, suppress []scope }
+	groups     *expression // nil: left as they are
+	groupsWhen *expression
+	budget     int
+
+	checkers    map[string]*Checker
+	mint, check *language
+	warnings    Problems // found while compiling
 }
 
 // Compile checks a policy and makes it executable. The error is [Problems]: everything that is wrong, in document order
@@ -38,13 +46,9 @@ func Compile(p *Policy) (*Program, error) {
 		c.problems.sort()
 		return nil, c.problems
 	}
-	c.warnings.sort()
-	prog.warnings = c.warnings
+	prog.source, prog.warnings = p.source, c.warnings
 	return prog, nil
 }
-
-// Warnings are what is legal in the policy but likely to surprise, in document order.
-func (p *Program) Warnings() []Problem { return slices.Clone(p.warnings) }
 
 // Params are the names of the deploy-time values that the policy declares, in its order.
 func (p *Program) Params() []string { return slices.Clone(p.params) }
@@ -58,6 +62,54 @@ func (p *Program) ClaimNames() []string {
 	return names
 }
 
+// Attributes are the user attributes that the policy reads by name, sorted: those that claims name, and those that
+// expressions read with a literal name. An attribute whose name an expression computes is not among them.
+func (p *Program) Attributes() []string {
+	names := map[string]bool{}
+	p.eachExpression(func(_ string, e *expression) {
+		for _, read := range e.reads {
+			if len(read.names) > 2 && read.names[0] == "user" && read.names[1] == "attributes" {
+				names[read.names[2]] = true
+			}
+		}
+	})
+	eachClaim(p.claims, func(c *claim) {
+		if c.attribute != "" {
+			names[c.attribute] = true
+		}
+	})
+	return sortedKeys(names)
+}
+
+// eachExpression visits the expressions of minting, each with its path.
+func (p *Program) eachExpression(visit func(path string, e *expression)) {
+	each := func(path, key string, e *expression) {
+		if e != nil {
+			visit(child(path, key), e)
+		}
+	}
+	eachClaim(p.claims, func(c *claim) {
+		each(c.path, "expr", c.expr)
+		each(c.path, "when", c.when)
+	})
+	for _, s := range p.suppress {
+		each(s.path, "when", s.when)
+	}
+	for _, s := range slices.Concat(p.scopes.add, p.scopes.suppress) {
+		each(s.path, "when", s.when)
+	}
+	each("groups", "expr", p.groups)
+	each("groups", "when", p.groupsWhen)
+}
+
+// eachClaim visits claims and those inside them.
+func eachClaim(claims []claim, visit func(*claim)) {
+	for i := range claims {
+		visit(&claims[i])
+		eachClaim(claims[i].claims, visit)
+	}
+}
+
 // MarshalJSON returns the policy as a document that [Parse] reads: the form in which it travels to the functions. Equal
 // policies give equal bytes.
 func (p *Program) MarshalJSON() ([]byte, error) {
@@ -68,6 +120,10 @@ func (p *Program) MarshalJSON() ([]byte, error) {
 }
 
 var _ json.Marshaler = (*Program)(nil)
+
+// Problem makes a problem at the place in the document with that path, or at the closest enclosing one. It is for tools
+// that know more than the policy says, such as which routes an API has.
+func (p *Program) Problem(path, message string) Problem { return p.source.problem(path, message) }
 
 // Checker returns the compiled authorizer of that name, and whether the policy has one.
 func (p *Program) Checker(name string) (*Checker, bool) {

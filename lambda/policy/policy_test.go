@@ -61,11 +61,16 @@ claims:
   text: {value: "<a> & \"b\" \\ \u2028 日本 \U0001F600"}
   "https://example.com/roles": {value: [1, "a", true]}
   nested: {claims: {value: {expr: "params.stage"}, when: {value: {when: 1}}}}
+  typed: {attribute: a, as: json, type: {b: "list(int)", c: {d: any}}, tokens: [access, id], onError: omit}
+suppress: [{claim: email, tokens: [id], when: "user.name == ''"}]
+groups: {expr: "user.groups + ['y']", when: "user.groups.size() > 0"}
+tokenBudget: 8000
 scopes: {add: [a, {scope: b, when: "'x' in user.groups"}]}
 authorizers:
   A:
     default: [{rule: "claims.whole == 2.0 && claims.text != ''", message: m}]
     routes: {"GET /a/{id}": [{rule: "request.pathParameters.id == 'x'"}]}
+    context: [whole, typed]
 `
 	prog := mustCompile(t, text)
 	shipped, err := json.Marshal(prog)
@@ -110,6 +115,36 @@ authorizers:
 	a, _ := json.Marshal(fromGo)
 	b, _ := json.Marshal(fromYAML)
 	equal(t, "the documents", string(a), string(b))
+}
+
+func TestProblemsOfOthers(t *testing.T) {
+	t.Parallel()
+	prog := documents(t)
+	for path, want := range map[string]string{
+		`authorizers.Documents.routes["PUT /documents/{id}"]`: `claims.yaml:17:7: authorizers.Documents.routes["PUT /documents/{id}"]: no such route`,
+		"authorizers.Documents.routes.none":                   "claims.yaml:16:5: authorizers.Documents.routes.none: no such route",
+		"nothing":                                             "claims.yaml:1:1: nothing: no such route",
+	} {
+		equal(t, path, prog.Problem(path, "no such route").String(), want)
+	}
+	fromGo, err := Compile(&Policy{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "of Go values", fromGo.Problem("params", "is odd").String(), "params: is odd")
+}
+
+func TestAttributes(t *testing.T) {
+	t.Parallel()
+	prog := mustCompile(t, `
+claims:
+  a: {attribute: "custom:a", when: "user.attributes.b == 'x'"}
+  c: {d: {expr: "user.attributes[?'custom:c']"}, e: {expr: "user.attributes[user.name]"}}
+suppress: [{claim: email, tokens: [id], when: "has(user.attributes.d)"}]
+scopes: {add: [{scope: s, when: "user.attributes.e == ''"}], suppress: [{scope: t, when: "user.attributes.f == ''"}]}
+groups: {expr: "[user.attributes.g]", when: "user.attributes.h == ''"}
+`)
+	equal(t, "attributes", prog.Attributes(), []string{"b", "custom:a", "custom:c", "d", "e", "f", "g", "h"})
 }
 
 func TestZeroValuesDeny(t *testing.T) {

@@ -95,8 +95,9 @@ func isIdentifier(s string) bool {
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
-// didYouMean is ` (did you mean "x"?)` for the candidate closest to got, or nothing when none is close.
-func didYouMean(got string, candidates []string) string {
+// DidYouMean is ` (did you mean "x"?)`, blank included, for the candidate closest to got, or empty when none is close. It is
+// for tools that report about policies.
+func DidYouMean(got string, candidates []string) string {
 	best, distance := "", 1+max(1, len(got)/3)
 	for _, c := range candidates {
 		if d := editDistance(strings.ToLower(got), strings.ToLower(c)); d < distance {

@@ -171,7 +171,7 @@ func resultShape(t *cel.Type) (s *shape, optional bool, refusal string) {
 // mismatch says that a value of a token is not of the shape that the policy mints.
 type mismatch struct{ path, want string }
 
-func (m *mismatch) message() string { return fmt.Sprintf("%s in the token is no %s", m.path, m.want) }
+func (m *mismatch) message() string { return fmt.Sprintf("%s is no %s", m.path, m.want) }
 
 // decode turns a JSON value of a token into the value that rules see: integers where the shape says int and doubles
 // where it says double, however the number was written. It refuses what is of another shape, so that a string is never
@@ -219,16 +219,16 @@ func (s *shape) decode(v any, path string) (any, *mismatch) {
 		}
 		decoded := make(map[string]any, len(object))
 		for key, e := range object {
-			elem := s.elem
+			elem, at := s.elem, path+"[…]" // the keys of a map are data, which is not to be told
 			if s.kind == objectKind {
 				f := s.fields[key]
 				if f == nil {
 					continue // not part of the contract, so no rule can read it
 				}
-				elem = f.shape
+				elem, at = f.shape, nested(path, key)
 			}
 			var bad *mismatch
-			if decoded[key], bad = elem.decode(e, nested(path, key)); bad != nil {
+			if decoded[key], bad = elem.decode(e, at); bad != nil {
 				return nil, bad
 			}
 		}

@@ -28,9 +28,11 @@ type input struct {
 	}
 	Request struct {
 		UserAttributes     map[string]text
-		GroupConfiguration struct {
-			GroupsToOverride []string // the user's groups, despite the name
-		}
+		GroupConfiguration *struct {
+			GroupsToOverride   []string // the user's groups, despite the name
+			IAMRolesToOverride []string
+			PreferredRole      oneText
+		} // null for machines
 		ClientMetadata map[string]text
 		Scopes         []string
 	}
@@ -53,30 +55,53 @@ func (t *text) UnmarshalJSON(data []byte) error {
 	}
 }
 
+// oneText is a string that AWS's sample events show as a list of one.
+type oneText string
+
+func (t *oneText) UnmarshalJSON(data []byte) error {
+	var list []text
+	if data[0] != '[' {
+		return (*text)(t).UnmarshalJSON(data)
+	}
+	if err := json.Unmarshal(data, &list); err != nil || len(list) == 0 {
+		return err
+	}
+	*t = oneText(list[0])
+	return nil
+}
+
 // decode reads an event leniently: elements that are unknown, missing or null are no error.
-func decode(payload []byte) (event, policy.SignIn, error) {
+func decode(payload []byte) (event, *input, error) {
 	var e event
 	var in input
 	if err := json.Unmarshal(payload, &e); err != nil {
-		return nil, policy.SignIn{}, fmt.Errorf("the event is no JSON object: %w", shapeOnly(err))
+		return nil, nil, fmt.Errorf("the event is no JSON object: %w", shapeOnly(err))
 	}
 	if e == nil || e["request"] == nil {
-		return nil, policy.SignIn{}, errors.New("the event has no request: is this function the pool's pre token generation trigger?")
+		return nil, nil, errors.New("the event has no request: is this function the pool's pre token generation trigger?")
 	}
 	if err := json.Unmarshal(payload, &in); err != nil {
-		return nil, policy.SignIn{}, fmt.Errorf("the event is no pre token generation event: %w", shapeOnly(err))
+		return nil, nil, fmt.Errorf("the event is no pre token generation event: %w", shapeOnly(err))
 	}
-	return e, policy.SignIn{
+	return e, &in, nil
+}
+
+func (in *input) signIn(params map[string]string) policy.SignIn {
+	s := policy.SignIn{
 		UserName:       string(in.UserName),
 		Attributes:     texts(in.Request.UserAttributes),
-		Groups:         in.Request.GroupConfiguration.GroupsToOverride,
 		ClientID:       string(in.CallerContext.ClientID),
 		ClientMetadata: texts(in.Request.ClientMetadata),
 		Scopes:         in.Request.Scopes,
 		TriggerSource:  string(in.TriggerSource),
 		PoolID:         string(in.UserPoolID),
 		PoolRegion:     string(in.Region),
-	}, nil
+		Params:         params,
+	}
+	if groups := in.Request.GroupConfiguration; groups != nil {
+		s.Groups = groups.GroupsToOverride
+	}
+	return s
 }
 
 // shapeOnly keeps of a JSON error what says nothing about values, since those are personal.
@@ -102,27 +127,49 @@ func texts(in map[string]text) map[string]string {
 // groupOverrideDetails: empty or null it would take the user's groups away.
 type response struct {
 	Details struct {
+		IDToken     tokenGeneration `json:"idTokenGeneration,omitzero"`
 		AccessToken tokenGeneration `json:"accessTokenGeneration,omitzero"`
+		Groups      *groupOverride  `json:"groupOverrideDetails,omitempty"`
 	} `json:"claimsAndScopeOverrideDetails"`
 }
 
 type tokenGeneration struct {
 	ClaimsToAddOrOverride map[string]any `json:"claimsToAddOrOverride,omitempty"`
+	ClaimsToSuppress      []string       `json:"claimsToSuppress,omitempty"`
 	ScopesToAdd           []string       `json:"scopesToAdd,omitempty"`
 	ScopesToSuppress      []string       `json:"scopesToSuppress,omitempty"`
 }
 
 // IsZero makes omitzero leave the element out when the policy asks for nothing.
 func (g tokenGeneration) IsZero() bool {
-	return len(g.ClaimsToAddOrOverride) == 0 && len(g.ScopesToAdd) == 0 && len(g.ScopesToSuppress) == 0
+	return len(g.ClaimsToAddOrOverride) == 0 && len(g.ClaimsToSuppress) == 0 && len(g.ScopesToAdd) == 0 && len(g.ScopesToSuppress) == 0
+}
+
+// groupOverride replaces the user's groups and keeps the roles, which would be lost if they were left out.
+type groupOverride struct {
+	GroupsToOverride   []string `json:"groupsToOverride"`
+	IAMRolesToOverride []string `json:"iamRolesToOverride,omitempty"`
+	PreferredRole      string   `json:"preferredRole,omitempty"`
 }
 
 // answer is the event with the response to it.
-func (e event) answer(m policy.Minted) ([]byte, error) {
+func (e event) answer(in *input, m policy.Minted) ([]byte, error) {
 	var r response
-	r.Details.AccessToken.ClaimsToAddOrOverride = m.Access
-	r.Details.AccessToken.ScopesToAdd = m.ScopesToAdd
-	r.Details.AccessToken.ScopesToSuppress = m.ScopesToSuppress
+	r.Details.IDToken = tokenGeneration{ClaimsToAddOrOverride: m.ID, ClaimsToSuppress: m.SuppressInID}
+	r.Details.AccessToken = tokenGeneration{
+		ClaimsToAddOrOverride: m.Access,
+		ClaimsToSuppress:      m.SuppressInAccess,
+		ScopesToAdd:           m.ScopesToAdd,
+		ScopesToSuppress:      m.ScopesToSuppress,
+	}
+	// A machine has no groups, so there are none to replace.
+	if had := in.Request.GroupConfiguration; m.ReplaceGroups && had != nil {
+		r.Details.Groups = &groupOverride{
+			GroupsToOverride:   m.Groups,
+			IAMRolesToOverride: had.IAMRolesToOverride,
+			PreferredRole:      string(had.PreferredRole),
+		}
+	}
 	encoded, err := encode(r)
 	if err != nil {
 		return nil, err

@@ -42,19 +42,18 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) (answer []byte, er
 			answer, err = nil, errFault
 		}
 	}()
-	e, signIn, err := decode(payload)
+	e, in, err := decode(payload)
 	if err != nil {
 		h.Logger.ErrorContext(ctx, "mint", "outcome", "fault", "error", err.Error())
 		return nil, errFault
 	}
-	signIn.Params = h.Params
-	minted := h.Program.Mint(signIn)
-	about := []any{"triggerSource", signIn.TriggerSource, "clientId", signIn.ClientID}
+	minted := h.Program.Mint(in.signIn(h.Params))
+	about := []any{"triggerSource", string(in.TriggerSource), "clientId", string(in.CallerContext.ClientID)}
 	if !minted.Issue {
 		h.Logger.WarnContext(ctx, "mint", append(about, "outcome", "refused", "reasons", minted.Refusals)...)
 		return nil, errRefused
 	}
-	answer, err = e.answer(minted)
+	answer, err = e.answer(in, minted)
 	if err != nil {
 		h.Logger.ErrorContext(ctx, "mint", append(about, "outcome", "fault", "error", "the answer cannot be encoded")...)
 		return nil, errFault

@@ -117,6 +117,40 @@ func TestAPolicyWithNothingToSayChangesNothing(t *testing.T) {
 	}
 }
 
+func TestBothTokensAndGroups(t *testing.T) {
+	t.Parallel()
+	const both = `
+claims:
+  plan: {value: pro, tokens: [access, id]}
+suppress: [{claim: email, tokens: [id]}]
+groups: {expr: "user.groups.filter(g, g != 'group-B')"}
+`
+	for name, want := range map[string]string{
+		// Roles are kept, and the preferred role is the string that AWS's schema demands, not the list of its sample.
+		"user.json": `{"claimsAndScopeOverrideDetails": {
+			"idTokenGeneration": {"claimsToAddOrOverride": {"plan": "pro"}, "claimsToSuppress": ["email"]},
+			"accessTokenGeneration": {"claimsToAddOrOverride": {"plan": "pro"}},
+			"groupOverrideDetails": {"groupsToOverride": ["owners"], "iamRolesToOverride": ["arn:aws:iam::123456789012:role/sns_callerA"],
+				"preferredRole": "arn:aws:iam::123456789012:role/sns_caller"}}}`,
+		"sparse.json": `{"claimsAndScopeOverrideDetails": {
+			"idTokenGeneration": {"claimsToAddOrOverride": {"plan": "pro"}, "claimsToSuppress": ["email"]},
+			"accessTokenGeneration": {"claimsToAddOrOverride": {"plan": "pro"}},
+			"groupOverrideDetails": {"groupsToOverride": []}}}`,
+		// A machine has no groups to replace.
+		"machine.json": `{"claimsAndScopeOverrideDetails": {
+			"idTokenGeneration": {"claimsToAddOrOverride": {"plan": "pro"}, "claimsToSuppress": ["email"]},
+			"accessTokenGeneration": {"claimsToAddOrOverride": {"plan": "pro"}}}}`,
+	} {
+		answer, err := handler(t, both, &bytes.Buffer{}).Invoke(t.Context(), fixture(t, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := tree(t, answer)["response"]; !reflect.DeepEqual(got, any(tree(t, []byte(want)))) {
+			t.Errorf("%s\n got %v\nwant %s", name, got, want)
+		}
+	}
+}
+
 func TestRefusalIsNeutral(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer

@@ -1,0 +1,131 @@
+package strictjson
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+type decodeCase struct {
+	name string
+	json string
+	want map[string]any
+	err  string
+}
+
+func (c decodeCase) run(t *testing.T) {
+	t.Parallel()
+	got, err := Object([]byte(c.json))
+	if c.err != "" {
+		if err == nil || err.Error() != c.err {
+			t.Fatalf("got %v, %v, want error %q", got, err, c.err)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, c.want) {
+		t.Fatalf("got %#v, want %#v", got, c.want)
+	}
+}
+
+func TestObject(t *testing.T) {
+	t.Parallel()
+	nested := func(depth int) string {
+		return strings.Repeat(`{"a":`, depth) + "1" + strings.Repeat("}", depth)
+	}
+	for _, c := range []decodeCase{
+		{name: "reads every kind of value", json: `{"s":"x","n":-1.5e3,"t":true,"f":false,"z":null,"a":[1,"b",[],{}],"o":{"k":{}}}`,
+			want: map[string]any{
+				"s": "x", "n": json.Number("-1.5e3"), "t": true, "f": false, "z": nil,
+				"a": []any{json.Number("1"), "b", []any{}, map[string]any{}},
+				"o": map[string]any{"k": map[string]any{}},
+			}},
+		{name: "allows white space between tokens", json: " {\t\"a\" : [ 1 , 2 ] ,\r\n\"b\" : { } , \"c\" : [ ] } \n",
+			want: map[string]any{"a": []any{json.Number("1"), json.Number("2")}, "b": map[string]any{}, "c": []any{}}},
+		{name: "keeps integers exact", json: `{"n":9007199254740993}`, want: map[string]any{"n": json.Number("9007199254740993")}},
+		{name: "reads escapes", json: `{"a":"\"\\\/\b\f\n\r\tx\u00e4\uD83D\ude00é"}`, want: map[string]any{"a": "\"\\/\b\f\n\r\txä😀é"}},
+		{name: "reads escaped keys", json: `{"\u0061b":1}`, want: map[string]any{"ab": json.Number("1")}},
+		{name: "tells keys apart by case", json: `{"alg":1,"ALG":2}`, want: map[string]any{"alg": json.Number("1"), "ALG": json.Number("2")}},
+		{name: "reads a replacement character that was sent", json: `{"a":"\ufffd�"}`, want: map[string]any{"a": "��"}},
+
+		{name: "refuses an unknown word", json: `{"a":nul}`, err: "is not JSON"},
+		{name: "refuses a key without quotes", json: `{a:1}`, err: "is not JSON"},
+		{name: "refuses a missing colon", json: `{"a" 1}`, err: "is not JSON"},
+		{name: "refuses a missing comma", json: `{"a":[1 2]}`, err: "is not JSON"},
+		{name: "refuses a missing bracket", json: `{"a":[1}`, err: "is not JSON"},
+		{name: "refuses a NUL after the object", json: "{}\x00", err: "is not JSON"},
+		{name: "refuses a string without an end", json: `{"a":"x`, err: "is not JSON"},
+		{name: "refuses a string with an escape and without an end", json: `{"a":"\n`, err: "is not JSON"},
+		{name: "refuses an escape without an end", json: `{"a":"\`, err: "is not JSON"},
+		{name: "refuses an unknown escape", json: `{"a":"\x"}`, err: "is not JSON"},
+		{name: "refuses an escape of three digits", json: `{"a":"\u123"}`, err: "is not JSON"},
+		{name: "refuses an escape cut short", json: `{"a":"\u12`, err: "is not JSON"},
+		{name: "refuses a half character whose other half is none", json: `{"a":"\ud83d\uzzzz"}`, err: "is not JSON"},
+		{name: "refuses a number without digits", json: `{"a":-}`, err: "is not JSON"},
+		{name: "refuses a point without digits", json: `{"a":1.}`, err: "is not JSON"},
+		{name: "refuses an exponent without digits", json: `{"a":1e+}`, err: "is not JSON"},
+
+		{name: "refuses nothing", json: ``, err: "is not JSON"},
+		{name: "refuses null", json: `null`, err: "is not a JSON object"},
+		{name: "refuses a list", json: `[{}]`, err: "is not a JSON object"},
+		{name: "refuses a string", json: `"{}"`, err: "is not a JSON object"},
+		{name: "refuses trailing data", json: `{} {}`, err: "is not JSON"},
+		{name: "refuses a trailing comma", json: `{"a":1,}`, err: "is not JSON"},
+		{name: "refuses a comment", json: `{}//`, err: "is not JSON"},
+		{name: "refuses a byte order mark", json: "\ufeff{}", err: "is not JSON"},
+		{name: "refuses NaN", json: `{"a":NaN}`, err: "is not JSON"},
+		{name: "refuses a leading zero", json: `{"a":01}`, err: "is not JSON"},
+		{name: "refuses a control character", json: "{\"a\":\"\x01\"}", err: "is not JSON"},
+		{name: "refuses bytes that are not UTF-8", json: "{\"a\":\"\xff\"}", err: "is not UTF-8"},
+		{name: "refuses an encoded surrogate", json: "{\"a\":\"\xed\xa0\x80\"}", err: "is not UTF-8"},
+		{name: "refuses a high surrogate alone", json: `{"a":"\ud83d"}`, err: "has half a character, at byte 11"},
+		{name: "refuses a high surrogate before another character", json: `{"a":"\ud83d\u0041"}`, err: "has half a character, at byte 17"},
+		{name: "refuses a low surrogate alone", json: `{"a":"\ude00"}`, err: "has half a character, at byte 11"},
+		{name: "refuses half a character in a key", json: `{"\ud83d":1}`, err: "has half a character, at byte 7"},
+		{name: "refuses half a character in a list", json: `{"a":["\ud83d"]}`, err: "has half a character, at byte 12"},
+		{name: "refuses a key that comes twice", json: `{"a":1,"b":2,"a":1}`, err: "has the same key twice, at byte 13"},
+		{name: "refuses a key that comes twice in different spelling", json: `{"a":1,"\u0061":2}`, err: "has the same key twice, at byte 7"},
+		{name: "refuses a nested key that comes twice", json: `{"a":[{"b":1,"b":2}]}`, err: "has the same key twice, at byte 13"},
+		{name: "refuses a number beyond float64", json: `{"a":1e309}`, err: "has a number too large or too long, at byte 5"},
+		{name: "refuses a number of many digits", json: `{"a":` + strings.Repeat("1", 41) + `}`, err: "has a number too large or too long, at byte 5"},
+		{name: "refuses objects nested too deep", json: nested(33), err: "is nested deeper than 32 levels"},
+		{name: "refuses lists nested too deep", json: `{"a":` + strings.Repeat("[", 32) + strings.Repeat("]", 32) + `}`, err: "is nested deeper than 32 levels"},
+		{name: "refuses nesting beyond all reason", json: `{"a":` + strings.Repeat("[", 100_000), err: "is nested deeper than 32 levels"},
+	} {
+		t.Run(c.name, c.run)
+	}
+	if _, err := Object([]byte(nested(32))); err != nil {
+		t.Errorf("32 levels: %v", err)
+	}
+}
+
+// What Object accepts, package json reads alike; what is JSON, it does not call something else.
+func FuzzObject(f *testing.F) {
+	for _, seed := range []string{
+		`{}`, `{"a":[1,2.5e-7,{"b":null}],"c":"\ud83d\ude00\n"}`, "{ \"a\" :\t[ ] }", `{"a":1,"a":2}`, `{"a":"\ud83d"}`, `[1]`, `{"a":1e999}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		got, err := Object(data)
+		if err != nil {
+			if err.Error() == "is not JSON" && json.Valid(data) {
+				t.Fatalf("%q is JSON", data)
+			}
+			return
+		}
+		decoder := json.NewDecoder(bytes.NewReader(data))
+		decoder.UseNumber()
+		var want map[string]any
+		if err := decoder.Decode(&want); err != nil {
+			t.Fatalf("package json refuses %q: %v", data, err)
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Fatalf("%q: got %#v, package json %#v", data, got, want)
+		}
+	})
+}

@@ -1,0 +1,241 @@
+package policy
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/types"
+)
+
+// Warnings are what is legal in the policy but likely to surprise, in document order:
+//
+//   - a rule that reads a claim which may be absent, without has() or .?, and so refuses those who lack it;
+//   - a condition or rule that can never be true, whatever the user, the token or the request;
+//   - a claim that comes from client.metadata, which the caller chooses freely, and that a rule relies on;
+//   - suppressing the scope aws.cognito.signin.user.admin;
+//   - an integer that JavaScript readers of the token round.
+//
+// They take a while to compute, so the functions do not ask for them.
+func (p *Program) Warnings() []Problem {
+	l := linter{program: p, warnings: slices.Clone(p.warnings), outcomes: map[string][]any{}}
+	if p.document == nil {
+		return nil
+	}
+	for i := range p.claims {
+		c := &p.claims[i]
+		if slices.Contains(c.tokens, AccessToken) {
+			l.outcomes[c.name] = c.outcomes()
+		}
+	}
+	l.scopes()
+	l.metadata()
+	p.eachExpression(func(path string, e *expression) {
+		if e.isBool() && strings.HasSuffix(path, ".when") && !l.mayHold(p.mint, e, nil) {
+			l.warnAt(path, e, 1, 1, "can never be true")
+		}
+	})
+	for _, name := range p.CheckerNames() {
+		p.checkers[name].each(func(r *rule) { l.rule(r) })
+	}
+	l.warnings.sort()
+	return l.warnings
+}
+
+type linter struct {
+	program  *Program
+	warnings Problems
+	outcomes map[string][]any // the values that a claim can have, absent included; none when they are not known
+}
+
+func (l *linter) warn(path, format string, args ...any) {
+	l.warnings = append(l.warnings, l.program.source.problem(path, fmt.Sprintf(format, args...)))
+}
+
+func (l *linter) warnAt(path string, e *expression, line, column int, format string, args ...any) {
+	l.warnings = append(l.warnings, l.program.source.problemIn(path, e.text, line, column, fmt.Sprintf(format, args...)))
+}
+
+func (l *linter) scopes() {
+	for _, s := range l.program.scopes.suppress {
+		if s.name == "aws.cognito.signin.user.admin" {
+			l.warn(s.path, "without scope %q users can no longer read or change their own profile, password and devices with their token; that is often meant, so acknowledge this warning then", s.name)
+		}
+	}
+}
+
+// metadata finds claims that rest on client.metadata and that rules rely on.
+func (l *linter) metadata() {
+	relied := map[string]bool{}
+	for _, c := range l.program.checkers {
+		for name := range c.claims {
+			relied[name] = true
+		}
+	}
+	for i := range l.program.claims {
+		top := &l.program.claims[i]
+		if !relied[top.name] || !slices.Contains(top.tokens, AccessToken) {
+			continue
+		}
+		eachClaim(l.program.claims[i:i+1], func(c *claim) {
+			for _, e := range []*expression{c.expr, c.when} {
+				if e != nil && slices.ContainsFunc(e.reads, func(r read) bool {
+					return r.names[0] == "client" && (len(r.names) == 1 || r.names[1] == "metadata")
+				}) {
+					l.warn(c.path, "comes from client.metadata, which the caller chooses freely, but a rule relies on it; take it from an attribute or a group")
+					return
+				}
+			}
+		})
+	}
+}
+
+func (l *linter) rule(r *rule) {
+	path := child(r.path, "rule")
+	l.absent(path, r.expression)
+	if !l.mayHold(l.program.check, r.expression, r.claims) {
+		l.warnAt(path, r.expression, 1, 1, "can never be true with the claims that the policy mints, so it refuses every request")
+	}
+}
+
+// absent finds claims that a rule reads although they may be absent.
+func (l *linter) absent(path string, e *expression) {
+	tested := map[string]bool{}
+	for _, read := range e.reads {
+		if read.presence && read.names[0] == "claims" {
+			for i := range read.names {
+				tested[dotted("", read.names[:i+1])] = true
+			}
+		}
+	}
+	claims := l.program.check.vars["claims"]
+	for _, read := range e.reads {
+		if read.presence || read.names[0] != "claims" || isCognitoClaim(read.names[1]) {
+			continue
+		}
+		for i := 2; i <= len(read.names); i++ {
+			f := claims.at(read.names[1:i])
+			if f == nil {
+				break
+			}
+			if f.optional && !tested[dotted("", read.names[:i])] {
+				name := dotted("claims", read.names[1:i])
+				l.warnAt(path, e, read.line, read.column,
+					"%s may be absent, and the rule then refuses the request; if that is meant, say so with has(%s) && …, otherwise read it with .? and orValue",
+					name, name)
+				break
+			}
+		}
+	}
+}
+
+// maxOutcomes bounds how many combinations of claim values are tried.
+const maxOutcomes = 64
+
+// absentValue stands for a claim that a token lacks.
+type absentValue struct{}
+
+// outcomes are the values that a claim can have in a token, absentValue for none; nil when they are not known or too
+// many.
+func (c *claim) outcomes() []any {
+	var out []any
+	switch {
+	case c.value != nil:
+		out = []any{c.value}
+	case c.expr != nil:
+		if c.declared || !literals(c.expr.ast.Expr(), &out) {
+			return nil
+		}
+	case c.claims != nil:
+		objects := []map[string]any{{}}
+		for i := range c.claims {
+			n := &c.claims[i]
+			values := n.outcomes()
+			if values == nil || len(objects)*len(values) > maxOutcomes {
+				return nil
+			}
+			objects = combine(objects, n.name, values)
+		}
+		for _, object := range objects {
+			if len(object) == 0 {
+				out = append(out, absentValue{})
+			} else {
+				out = append(out, object)
+			}
+		}
+	default:
+		return nil
+	}
+	if c.when != nil || c.omitOnError {
+		out = append(out, absentValue{})
+	}
+	return out
+}
+
+// combine extends each object with each of the values under the name.
+func combine(objects []map[string]any, name string, values []any) []map[string]any {
+	var out []map[string]any
+	for _, object := range objects {
+		for _, v := range values {
+			extended := maps.Clone(object)
+			if v != (absentValue{}) {
+				extended[name] = v
+			}
+			out = append(out, extended)
+		}
+	}
+	return out
+}
+
+// literals collects the literals that an expression chooses from with ?:. It reports false when it is anything else.
+func literals(e ast.Expr, out *[]any) bool {
+	switch e.Kind() {
+	case ast.LiteralKind:
+		v, problem := convert(e.AsLiteral(), false)
+		*out = append(*out, v)
+		return problem == ""
+	case ast.CallKind:
+		call := e.AsCall()
+		return call.FunctionName() == operators.Conditional && literals(call.Args()[1], out) && literals(call.Args()[2], out)
+	default:
+		return false
+	}
+}
+
+// mayHold tells whether a condition can be true. claims are those that it reads; those whose values are known are tried
+// in every combination, and all else is unknown.
+func (l *linter) mayHold(lang *language, e *expression, claims []string) bool {
+	program, err := lang.env.PlanProgram(e.ast, cel.EvalOptions(cel.OptPartialEval))
+	if err != nil {
+		return true
+	}
+	var unknown []*cel.AttributePatternType
+	for name := range lang.vars {
+		if name != "claims" {
+			unknown = append(unknown, cel.AttributePattern(name))
+		}
+	}
+	combinations := []map[string]any{{}}
+	for _, name := range claims {
+		values := l.outcomes[name]
+		if values == nil || len(combinations)*len(values) > maxOutcomes {
+			unknown = append(unknown, cel.AttributePattern("claims").QualString(name))
+			continue
+		}
+		combinations = combine(combinations, name, values)
+	}
+	for _, combination := range combinations {
+		vars, err := cel.PartialVars(map[string]any{"claims": combination}, unknown...)
+		if err != nil {
+			return true
+		}
+		if v, _, err := program.Eval(vars); err == nil && (v == types.True || types.IsUnknown(v)) {
+			return true
+		}
+	}
+	return false
+}
