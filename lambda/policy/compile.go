@@ -30,8 +30,10 @@ func (c *compiler) fail(path, format string, args ...any) {
 	c.problems = append(c.problems, c.source.problem(path, fmt.Sprintf(format, args...)))
 }
 
-func (c *compiler) warn(path, format string, args ...any) {
-	c.warnings = append(c.warnings, c.source.problem(path, fmt.Sprintf(format, args...)))
+func (c *compiler) warn(id, path, format string, args ...any) {
+	p := c.source.problem(path, fmt.Sprintf(format, args...))
+	p.ID = id
+	c.warnings = append(c.warnings, p)
 }
 
 func (c *compiler) policy(p *Policy) *Program {
@@ -508,7 +510,7 @@ func (c *compiler) normalise(path string, v reflect.Value, depth int, inList boo
 		return v.Bool()
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
 		if i := v.Int(); i > 1<<53 || i < -1<<53 {
-			c.warn(path, "%d is carried exactly, but JavaScript readers of the token round integers beyond 2^53; mint a string if they must not", i)
+			c.warn("largeInteger:"+inID(path), path, "%d is carried exactly, but JavaScript readers of the token round integers beyond 2^53; mint a string if they must not", i)
 		}
 		return v.Int()
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:

@@ -413,6 +413,11 @@ p.yaml:1:52: claims.b.value[0]: -9007199254740993 is carried exactly, but JavaSc
 			if err != nil {
 				t.Fatal(err)
 			}
+			for _, w := range prog.Warnings() {
+				if w.ID == "" || strings.ContainsAny(w.ID, "[]") {
+					t.Errorf("the warning has the ID %q: %s", w.ID, w)
+				}
+			}
 			got := Problems(prog.Warnings()).Error()
 			if want := strings.TrimPrefix(c.want, "\n"); got != want {
 				t.Errorf("got\n%s\n\nwant\n%s", got, want)

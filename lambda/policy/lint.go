@@ -36,7 +36,7 @@ func (p *Program) Warnings() []Problem {
 	l.metadata()
 	p.eachExpression(func(path string, e *expression) {
 		if e.isBool() && strings.HasSuffix(path, ".when") && !l.mayHold(p.mint, e, nil) {
-			l.warnAt(path, e, 1, 1, "can never be true")
+			l.warnAt("neverTrue:"+inID(path), path, e, 1, 1, "can never be true")
 		}
 	})
 	for _, name := range p.CheckerNames() {
@@ -52,18 +52,26 @@ type linter struct {
 	outcomes map[string][]any // the values that a claim can have, absent included; none when they are not known
 }
 
-func (l *linter) warn(path, format string, args ...any) {
-	l.warnings = append(l.warnings, l.program.source.problem(path, fmt.Sprintf(format, args...)))
+func (l *linter) warn(id, path, format string, args ...any) {
+	l.add(id, l.program.source.problem(path, fmt.Sprintf(format, args...)))
 }
 
-func (l *linter) warnAt(path string, e *expression, line, column int, format string, args ...any) {
-	l.warnings = append(l.warnings, l.program.source.problemIn(path, e.text, line, column, fmt.Sprintf(format, args...)))
+func (l *linter) warnAt(id, path string, e *expression, line, column int, format string, args ...any) {
+	l.add(id, l.program.source.problemIn(path, e.text, line, column, fmt.Sprintf(format, args...)))
 }
+
+func (l *linter) add(id string, p Problem) {
+	p.ID = id
+	l.warnings = append(l.warnings, p)
+}
+
+// inID is a path as a part of an ID. CDK takes no brackets there.
+var inID = strings.NewReplacer("[", ".", "]", "", `"`, "").Replace
 
 func (l *linter) scopes() {
 	for _, s := range l.program.scopes.suppress {
 		if s.name == "aws.cognito.signin.user.admin" {
-			l.warn(s.path, "without scope %q users can no longer read or change their own profile, password and devices with their token; that is often meant, so acknowledge this warning then", s.name)
+			l.warn("adminScopeSuppressed", s.path, "without scope %q users can no longer read or change their own profile, password and devices with their token; that is often meant, so acknowledge this warning then", s.name)
 		}
 	}
 }
@@ -86,7 +94,7 @@ func (l *linter) metadata() {
 				if e != nil && slices.ContainsFunc(e.reads, func(r read) bool {
 					return r.names[0] == "client" && (len(r.names) == 1 || r.names[1] == "metadata")
 				}) {
-					l.warn(c.path, "comes from client.metadata, which the caller chooses freely, but a rule relies on it; take it from an attribute or a group")
+					l.warn("untrustedMetadata:"+inID(c.path), c.path, "comes from client.metadata, which the caller chooses freely, but a rule relies on it; take it from an attribute or a group")
 					return
 				}
 			}
@@ -98,7 +106,7 @@ func (l *linter) rule(r *rule) {
 	path := child(r.path, "rule")
 	l.absent(path, r.expression)
 	if !l.mayHold(l.program.check, r.expression, r.claims) {
-		l.warnAt(path, r.expression, 1, 1, "can never be true with the claims that the policy mints, so it refuses every request")
+		l.warnAt("neverTrue:"+inID(path), path, r.expression, 1, 1, "can never be true with the claims that the policy mints, so it refuses every request")
 	}
 }
 
@@ -124,7 +132,7 @@ func (l *linter) absent(path string, e *expression) {
 			}
 			if f.optional && !tested[dotted("", read.names[:i])] {
 				name := dotted("claims", read.names[1:i])
-				l.warnAt(path, e, read.line, read.column,
+				l.warnAt("claimMayBeAbsent:"+inID(path), path, e, read.line, read.column,
 					"%s may be absent, and the rule then refuses the request; if that is meant, say so with has(%s) && …, otherwise read it with .? and orValue",
 					name, name)
 				break

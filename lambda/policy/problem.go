@@ -23,6 +23,9 @@ type Problem struct {
 	// Message says what was found, what is allowed and what to change.
 	Message string
 
+	// ID names a warning, so that it can be acknowledged; it stays when lines move. Empty for mistakes.
+	ID string
+
 	// Excerpt are the faulty line of an expression and a line with a caret below the fault; empty elsewhere.
 	Excerpt string
 }

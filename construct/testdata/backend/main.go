@@ -1,0 +1,4 @@
+// Command backend is a user's function, as small as can be.
+package main
+
+func main() {}
