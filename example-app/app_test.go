@@ -1,0 +1,111 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/aws/jsii-runtime-go"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	jsii.Close() // or its node process stays behind
+	os.Exit(code)
+}
+
+// synth is the app's template as `cdk synth` makes it in the root of the checkout, without building the functions.
+func synth(t *testing.T, more map[string]any) assertions.Template {
+	t.Helper()
+	t.Chdir("..")
+	text, err := os.ReadFile("cdk.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var settings struct{ Context map[string]any }
+	if err := json.Unmarshal(text, &settings); err != nil {
+		t.Fatal(err)
+	}
+	settings.Context["aws:cdk:bundling-stacks"] = []string{}
+	maps.Copy(settings.Context, more)
+	app := awscdk.NewApp(&awscdk.AppProps{Context: &settings.Context, Outdir: jsii.String(t.TempDir())})
+	return assertions.Template_FromStack(newDocumentsStack(app, "Documents"), nil)
+}
+
+// resources are the template's resources of that type.
+func resources(template assertions.Template, kind string) []map[string]any {
+	var all []map[string]any
+	for _, resource := range *template.FindResources(jsii.String(kind), nil) {
+		all = append(all, *resource)
+	}
+	return all
+}
+
+func properties(resource map[string]any) map[string]any {
+	return resource["Properties"].(map[string]any)
+}
+
+func TestEveryRouteButHealthIsProtected(t *testing.T) {
+	var open, protected []string
+	for _, route := range resources(synth(t, nil), "AWS::ApiGatewayV2::Route") {
+		key := properties(route)["RouteKey"].(string)
+		if properties(route)["AuthorizationType"] == "CUSTOM" {
+			protected = append(protected, key)
+		} else {
+			open = append(open, key)
+		}
+	}
+	slices.Sort(protected)
+	if want := []string{"GET /health"}; !slices.Equal(open, want) {
+		t.Errorf("open routes are %q, want %q", open, want)
+	}
+	if want := []string{"GET /companies/{companyId}/audit", "GET /documents", "PUT /documents/{id}"}; !slices.Equal(protected, want) {
+		t.Errorf("protected routes are %q, want %q", protected, want)
+	}
+}
+
+func TestContext(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		context      map[string]any
+		architecture string
+		userPool     string // its deletion policy
+	}{
+		{"by default functions are arm64 and users outlive the stack", nil, "arm64", "Retain"},
+		{"architecture is that of every function", map[string]any{"architecture": "x86_64"}, "x86_64", "Retain"},
+		{"removalPolicy destroy removes the users", map[string]any{"removalPolicy": "destroy"}, "arm64", "Delete"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			template := synth(t, c.context)
+			functions := resources(template, "AWS::Lambda::Function")
+			if len(functions) != 3 {
+				t.Errorf("%d functions, want 3: claims, authorizer and backend", len(functions))
+			}
+			for _, function := range functions {
+				if got := properties(function)["Architectures"].([]any)[0]; got != c.architecture {
+					t.Errorf("a function is built for %v, want %s", got, c.architecture)
+				}
+			}
+			for _, pool := range resources(template, "AWS::Cognito::UserPool") {
+				if got := pool["DeletionPolicy"]; got != c.userPool {
+					t.Errorf("the user pool's deletion policy is %v, want %s", got, c.userPool)
+				}
+			}
+		})
+	}
+}
+
+func TestUnknownContextValueIsRefused(t *testing.T) {
+	defer func() {
+		want := `context architecture is "riscv": want one of [arm64 x86_64]`
+		if got := fmt.Sprint(recover()); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}()
+	synth(t, map[string]any{"architecture": "riscv"})
+}

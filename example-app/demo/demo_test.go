@@ -1,0 +1,453 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// token makes a token with that payload; the header and the signature are not looked at.
+func token(payload string) string {
+	encode := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
+	return strings.Join([]string{encode(`{"alg":"RS256"}`), encode(payload), encode("signature")}, ".")
+}
+
+func TestTamperChangesClaimsAndKeepsTheSignature(t *testing.T) {
+	t.Parallel()
+	original := token(`{"sub":"1","company_id":"acme","exp":9007199254740993}`)
+	forged, err := tamper(original, map[string]any{"company_id": "globex", "scope": "documents/write"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, after := strings.Split(original, "."), strings.Split(forged, ".")
+	if before[0] != after[0] || before[2] != after[2] {
+		t.Error("header or signature changed")
+	}
+	claims, err := claimsOf(forged)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"company_id":"globex","exp":9007199254740993,"scope":"documents/write","sub":"1"}`
+	if got := compactJSON(claims); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestClaimsOfRefusesWhatIsNoToken(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"", "a.b", "a.!.c", token("[]"), token("{")} {
+		if claims, err := claimsOf(text); err == nil {
+			t.Errorf("%q: got %v, want an error", text, claims)
+		}
+	}
+}
+
+func TestCustomClaimsAreThePolicysInAnOrderThatDoesNotVary(t *testing.T) {
+	t.Parallel()
+	claims, err := claimsOf(token(`{"sub":"1","iss":"x","exp":1,"token_use":"access","tier":3,"scope":"b a",` +
+		`"cognito:groups":["z","a"]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"cognito:groups":["a","z"],"scope":"a b","tier":3}`
+	if got := compactJSON(customClaims(claims)); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestEverybodyCallsEveryRoute(t *testing.T) {
+	t.Parallel()
+	called := map[string][]string{}
+	for _, c := range calls {
+		called[c.as] = append(called[c.as], c.route)
+	}
+	callers := []string{nobody, tampered, idToken}
+	for _, u := range users {
+		if u.refusal == "" {
+			callers = append(callers, u.name)
+		}
+	}
+	if got, want := slices.Sorted(maps.Keys(called)), slices.Sorted(slices.Values(callers)); !slices.Equal(got, want) {
+		t.Errorf("callers are %q, want %q", got, want)
+	}
+	for _, caller := range callers {
+		for _, route := range []string{health, documents, document, audit} {
+			if !slices.Contains(called[caller], route) {
+				t.Errorf("%s never calls %s", caller, route)
+			}
+		}
+	}
+}
+
+func decisionOn(route, outcome string, messages ...string) decision {
+	d := decision{Route: route, Outcome: outcome}
+	for _, m := range messages {
+		d.Reasons = append(d.Reasons, reason{m})
+	}
+	return d
+}
+
+func TestExplain(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name      string
+		calls     []call
+		decisions []decision
+		want      []string
+		err       string
+	}{
+		{
+			name: "gives each call its own reason",
+			calls: []call{
+				{as: "owner", route: health}, {as: "owner", route: documents}, {as: nobody, route: documents},
+				{as: "owner", route: audit}, {as: tampered, route: audit},
+			},
+			decisions: []decision{
+				decisionOn(documents, "allow"), decisionOn(audit, "deny", "no", "never"), {Route: audit, Outcome: "fault", Error: "no keys"},
+			},
+			want: []string{public, "allow", noToken, "deny: no; never", "fault: no keys"},
+		},
+		{
+			name:  "refuses a log without a decision",
+			calls: []call{{as: "owner", route: documents}},
+			err:   "the authorizer's log has no decision on GET /documents as owner where one should be",
+		},
+		{
+			name:      "refuses a decision on another route",
+			calls:     []call{{as: "owner", route: documents}},
+			decisions: []decision{decisionOn(audit, "allow")},
+			err:       "the authorizer's log has no decision on GET /documents as owner where one should be",
+		},
+		{
+			name:      "refuses decisions that nobody asked for",
+			decisions: []decision{decisionOn(audit, "allow")},
+			err:       "the authorizer's log has 1 decisions more than there were calls",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			results := make([]result, len(c.calls))
+			for i, call := range c.calls {
+				results[i].call = call
+			}
+			if err := explain(results, c.decisions); fmt.Sprint(err) != cmp.Or(c.err, "<nil>") {
+				t.Fatalf("got error %v, want %s", err, c.err)
+			}
+			for i, want := range c.want {
+				if got := results[i].reason; got != want {
+					t.Errorf("call %d: got %q, want %q", i, got, want)
+				}
+			}
+		})
+	}
+}
+
+// sample is a report in which all is well.
+func sample() *report {
+	return &report{
+		users: []user{
+			{name: "owner", claims: map[string]any{"company_id": "acme", "scope": "a b"}},
+			{name: "unassigned", refusal: "not permitted"},
+		},
+		tokens:  map[string]map[string]any{"owner": {"sub": "1", "company_id": "acme", "scope": "b a"}},
+		refused: map[string]string{"unassigned": "PreTokenGeneration failed: not permitted."},
+		results: []result{
+			{call: call{"owner", documents, "/documents", 200, "allow"}, status: 200, reason: "allow",
+				body: []byte(`{"claims":{"company_id":"acme"}}`)},
+			{call: call{nobody, documents, "/documents", 401, noToken}, status: 401, reason: noToken},
+		},
+	}
+}
+
+func TestReportPrintsTokensAndTable(t *testing.T) {
+	t.Parallel()
+	r := sample()
+	r.results[1].status = 200
+	var out strings.Builder
+	r.print(&out)
+	want := `
+What the access tokens carry besides Cognito's own claims:
+
+  owner       company_id  "acme"
+              scope       "a b"
+  unassigned  no token    PreTokenGeneration failed: not permitted.
+
+Who gets what:
+
+      AS      ROUTE           PATH        STATUS  EXPECTED  REASON
+  ok  owner   GET /documents  /documents  200     200       allow
+  NO  nobody  GET /documents  /documents  200     401       no token: refused by the gateway itself
+
+`
+	if got := out.String(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestReportAsJSON(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "demo.json")
+	if err := sample().write(file); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{
+  "tokens": {
+    "owner": {
+      "company_id": "acme",
+      "scope": "b a",
+      "sub": "1"
+    }
+  },
+  "calls": [
+    {
+      "as": "owner",
+      "method": "GET",
+      "route": "GET /documents",
+      "path": "/documents",
+      "status": 200,
+      "expected": 200,
+      "reason": "allow"
+    },
+    {
+      "as": "nobody",
+      "method": "GET",
+      "route": "GET /documents",
+      "path": "/documents",
+      "status": 401,
+      "expected": 401,
+      "reason": "no token: refused by the gateway itself"
+    }
+  ]
+}
+`
+	if string(got) != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestReportErr(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		spoil func(*report)
+		want  string // part of the error; empty: no error
+	}{
+		{"nil when all is as expected", func(*report) {}, ""},
+		{"a status", func(r *report) { r.results[1].status = 403 }, "GET /documents as nobody got status 403, want 401"},
+		{"a reason", func(r *report) { r.results[0].reason = "cached" }, `got the reason "cached", want one that says "allow"`},
+		{"a claim the backend saw", func(r *report) { r.results[0].body = []byte(`{"claims":{"company_id":"globex"}}`) },
+			"reached a backend that saw company_id globex, the token says acme"},
+		{"an answer that is no JSON", func(r *report) { r.results[0].body = []byte(`oops`) }, "got an answer that is not JSON"},
+		{"a missing claim", func(r *report) { delete(r.tokens["owner"], "company_id") }, "the access token of owner carries"},
+		{"a claim too many", func(r *report) { r.tokens["owner"]["admin"] = true }, `{"admin":true,"company_id":"acme","scope":"a b"}`},
+		{"a sign-in that should be refused", func(r *report) { r.tokens["unassigned"] = map[string]any{} },
+			"unassigned could sign in, and must not"},
+		{"a refusal for another reason", func(r *report) { r.refused["unassigned"] = "PreTokenGeneration broke" },
+			`unassigned was refused with "PreTokenGeneration broke", want a text that says "not permitted"`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			r := sample()
+			c.spoil(r)
+			switch err := r.err(); {
+			case c.want == "" && err != nil:
+				t.Errorf("got %v, want nil", err)
+			case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)):
+				t.Errorf("got %v, want one that says %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestRefusalIsTheTriggersOnly(t *testing.T) {
+	t.Parallel()
+	const told = "PreTokenGeneration failed with error sign-in is not permitted."
+	for _, c := range []struct {
+		name string
+		err  error
+		want string
+		ok   bool
+	}{
+		{"the trigger refuses", &commandError{stderr: "An error occurred (UserLambdaValidationException): " + told}, told, true},
+		{"a wrong password", &commandError{stderr: "An error occurred (NotAuthorizedException)"}, "", false},
+		{"no AWS CLI", os.ErrNotExist, "", false},
+		{"no error", nil, "", false},
+	} {
+		if text, ok := refusal(c.err); ok != c.ok || (ok && text != c.want) {
+			t.Errorf("%s: got %q, %t", c.name, text, ok)
+		}
+	}
+}
+
+func TestCompareVersions(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		printed, lowest string
+		want            int
+	}{
+		{"go1.26.8", "1.26", 1},
+		{"go1.9", "1.26", -1},
+		{"v20.20.2", "20", 1},
+		{"v20", "20.0.0", 0},
+		{"Python 3.9.18", "3.10", -1},
+		{"Python 3.10.0", "3.10", 0},
+		{"nonsense", "3.10", -1},
+	} {
+		if got := compareVersions(firstVersion(c.printed), c.lowest); got != c.want {
+			t.Errorf("%q against %s: got %d, want %d", c.printed, c.lowest, got, c.want)
+		}
+	}
+}
+
+func TestCheckToolsNamesAllThatIsMissing(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the demo runs on Linux only, which is what it says elsewhere")
+	}
+	dir := t.TempDir()
+	for name, prints := range map[string]string{"go": "go1.25.3", "node": "v22.1.0", "npm": "11.0.0"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\necho "+prints+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", dir)
+	_, err := checkTools(t.Context())
+	want := `this machine lacks
+  go 1.26 or newer (there is 1.25.3): see https://go.dev/dl
+  python3 3.10 or newer (exec: "python3": executable file not found in $PATH): it needs its modules venv and ensurepip ` +
+		`(Debian and Ubuntu: apt-get install python3-venv), see https://www.python.org`
+	if fmt.Sprint(err) != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}
+
+func TestProgramsDoNotGetTheCallersAWSAccount(t *testing.T) {
+	t.Setenv("AWS_PROFILE", "production")
+	t.Setenv("AWS_SESSION_TOKEN", "real")
+	t.Setenv("AWS_ACCESS_KEY_ID", "real")
+	env := (&workspace{dir: t.TempDir()}).env(map[string]string{"AWS_ACCESS_KEY_ID": "test"})
+	if !slices.Contains(env, "AWS_ACCESS_KEY_ID=test") {
+		t.Error("AWS_ACCESS_KEY_ID is not the one that was given")
+	}
+	for _, entry := range env {
+		if strings.Contains(entry, "production") || strings.Contains(entry, "real") {
+			t.Errorf("the environment has %s", entry)
+		}
+	}
+}
+
+func TestParallelReturnsTheFirstErrorAndEndsTheOthers(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("broken")
+	err := parallel(t.Context(),
+		func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
+		func(context.Context) error { return broken },
+	)
+	if err != broken {
+		t.Errorf("got %v, want %v", err, broken)
+	}
+	if err := parallel(t.Context(), func(context.Context) error { return nil }); err != nil {
+		t.Errorf("got %v, want nil", err)
+	}
+}
+
+// grandchild is a script whose background process holds the named pipe $PIPE open until it ends.
+const grandchild = `sleep 1000 > "$PIPE" & wait`
+
+// openPipe makes a named pipe and hands it over, opened for reading, once the grandchild has opened it for writing.
+func openPipe(t *testing.T) (env []string, opened <-chan *os.File) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	files := make(chan *os.File, 1)
+	go func() {
+		file, err := os.Open(path)
+		if err != nil {
+			t.Error(err)
+		}
+		files <- file
+	}()
+	return append(os.Environ(), "PIPE="+path), files
+}
+
+// waitForEnd returns when nobody holds the pipe open any more.
+func waitForEnd(t *testing.T, pipe *os.File) {
+	t.Helper()
+	defer pipe.Close()
+	if _, err := io.Copy(io.Discard, pipe); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestStoppingAServiceEndsWhatItStarted(t *testing.T) {
+	t.Parallel()
+	env, opened := openPipe(t)
+	s, err := startService(filepath.Join(t.TempDir(), "log"), env, "sh", "-c", grandchild)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pipe := <-opened
+	s.stop()
+	waitForEnd(t, pipe)
+}
+
+func TestInterruptingACommandEndsWhatItStarted(t *testing.T) {
+	t.Parallel()
+	env, opened := openPipe(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	var pipe *os.File
+	go func() { pipe = <-opened; cancel() }()
+	c := command{name: "sh", args: []string{"-c", grandchild}, env: env, log: filepath.Join(t.TempDir(), "log")}
+	if _, err := c.output(ctx); err == nil {
+		t.Error("got no error from a command that was interrupted")
+	}
+	<-ctx.Done()
+	waitForEnd(t, pipe)
+}
+
+func TestFailedCommandTellsTheEndOfWhatItSaid(t *testing.T) {
+	t.Parallel()
+	log := filepath.Join(t.TempDir(), "log")
+	c := command{name: "sh", args: []string{"-c", "seq 40 >&2; exit 3"}, env: os.Environ(), log: log}
+	_, err := c.output(t.Context())
+	text := fmt.Sprint(err)
+	for _, want := range []string{"sh -c", "exit status 3", "(10 lines before these)", "\n    11\n", "\n    40"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the error lacks %q:\n%s", want, text)
+		}
+	}
+	if all, err := os.ReadFile(log); err != nil || !bytes.Contains(all, []byte("\n1\n2\n")) {
+		t.Errorf("the log lacks the beginning (%v):\n%s", err, all)
+	}
+}
+
+func TestRunExplainsItself(t *testing.T) {
+	t.Parallel()
+	var out, errs strings.Builder
+	if err := run(t.Context(), []string{"--help"}, &out, &errs); err != nil {
+		t.Error(err)
+	}
+	if out.String() != usage || errs.Len() > 0 {
+		t.Errorf("got %q and %q", out.String(), errs.String())
+	}
+	if err := run(t.Context(), []string{"now"}, &out, &errs); fmt.Sprint(err) != `unexpected argument "now"` {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,153 @@
+// Command demo is the program behind `make demo`: it deploys the example app to a local AWS and shows who gets what.
+//
+// Everything in it is the real thing except AWS itself. The real CDK CLI deploys the app that a customer would write to
+// MiniStack, an AWS that runs on this machine; users are created and signed in with the AWS CLI; the deployed Lambdas
+// run as processes; and every route is called as every user, without a token, with a tampered one and with an ID token.
+// The answers are compared with scenario.go, which says what the policy in example-app/claims.yaml means: the program
+// fails when a single one differs.
+//
+// It runs in the root of the checkout and writes below build/ and node_modules/ only, apart from the caches of Go, npm,
+// pip and CDK. It listens on the loopback interface only, keeps the caller's AWS credentials away from all it starts,
+// and ends all it started, also when it is interrupted.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	// A closed pipe (`make demo | head`) is among the signals so that it ends the run in order, not on the spot.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		os.Exit(1)
+	}
+}
+
+const usage = `Deploys example-app to a local AWS, signs users in, and shows who gets what.
+
+usage: make demo [KEEP=1]
+   or: go run ./example-app/demo [-keep]     in the root of the checkout
+
+  -keep   leave the stack up, and print commands to try it with and to stop it
+
+Needs Linux, Go, Node.js, npm and Python; says what is missing. Writes build/demo.json.
+Exits with 1 when any answer is not the expected one.
+`
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() { fmt.Fprint(stdout, usage) }
+	keep := flags.Bool("keep", false, "")
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return nil
+	case err != nil:
+		return err
+	case flags.NArg() > 0:
+		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+
+	w, err := newWorkspace()
+	if err != nil {
+		return err
+	}
+	switch err := demo(ctx, w, newProgress(stdout), *keep, stdout); {
+	case ctx.Err() != nil:
+		w.clean()
+		return errors.New("interrupted; what it started has ended")
+	case err != nil:
+		return fmt.Errorf("%w\nlogs: %s", err, w.logs)
+	case !*keep:
+		w.clean()
+	}
+	return nil
+}
+
+// demo is the whole story, top to bottom.
+func demo(ctx context.Context, w *workspace, show *progress, keep bool, stdout io.Writer) error {
+	if err := show.step(ctx, "tools", "looking for Go, Node.js, npm and Python", checkTools); err != nil {
+		return err
+	}
+	if err := parallel(ctx,
+		func(ctx context.Context) error {
+			return show.step(ctx, "python", "MiniStack and the AWS CLI, in build/venv", w.installPython)
+		},
+		func(ctx context.Context) error {
+			return show.step(ctx, "npm", "the CDK CLI, in node_modules", w.installCDK)
+		},
+	); err != nil {
+		return err
+	}
+
+	cloud, err := newLocalAWS(ctx, w)
+	if err != nil {
+		return err
+	}
+	kept := false
+	defer func() {
+		if !kept {
+			cloud.stop()
+		}
+	}()
+	var stack outputs
+	var signedIn map[string]tokens
+	var refused map[string]string
+	var results []result
+	if err := parallel(ctx,
+		func(ctx context.Context) error {
+			return show.step(ctx, "aws", "starting MiniStack, then cdk bootstrap", cloud.start)
+		},
+		func(ctx context.Context) error {
+			return show.step(ctx, "synth", "cdk synth; the first build of the CDK bindings takes minutes", w.synth)
+		},
+	); err != nil {
+		return err
+	}
+	if err := show.step(ctx, "deploy", "cdk deploy", func(ctx context.Context) (_ string, err error) {
+		stack, err = cloud.deploy(ctx)
+		return "API " + stack.APIID, err
+	}); err != nil {
+		return err
+	}
+	if err := show.step(ctx, "users", "creating users and signing them in", func(ctx context.Context) (_ string, err error) {
+		signedIn, refused, err = cloud.signInAll(ctx, stack, users)
+		return fmt.Sprintf("%d signed in, %d refused", len(signedIn), len(refused)), err
+	}); err != nil {
+		return err
+	}
+	if err := show.step(ctx, "calls", "calling every route as everybody", func(ctx context.Context) (_ string, err error) {
+		results, err = cloud.callAll(ctx, stack, calls, signedIn)
+		return fmt.Sprintf("%d answers", len(results)), err
+	}); err != nil {
+		return err
+	}
+
+	report, err := newReport(users, signedIn, refused, results)
+	if err != nil {
+		return err
+	}
+	report.print(stdout)
+	if err := report.write(w.report); err != nil {
+		return err
+	}
+	show.say("report", "written to "+w.report)
+	if kept = keep; kept {
+		fmt.Fprint(stdout, cloud.handbook(stack))
+	}
+	if err := report.err(); err != nil {
+		return err
+	}
+	show.say("demo", fmt.Sprintf("all %d sign-ins and %d answers are as expected", len(users), len(results)))
+	return nil
+}
