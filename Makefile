@@ -1,0 +1,102 @@
+# Claimsmith's commands. `make` lists them.
+#
+# Everything is written below build/ and node_modules/, temporary files included; only the caches of Go, npm, pip and CDK
+# are shared with the rest of the machine.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+export TMPDIR := $(CURDIR)/build/tmp
+export CDK_DISABLE_CLI_TELEMETRY := true
+export STATICCHECK_CACHE := $(CURDIR)/build/staticcheck-cache
+export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CURDIR)/build/jsii-cache
+# jsii works on Node 20 but prints a banner about it.
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
+
+CDK := node_modules/.bin/cdk
+FUZZTIME ?= 30s
+START := $(shell date +%s)
+STATICCHECK := go tool -modfile=tools/go.mod staticcheck
+
+# The packages that run CDK in a Node process. The others are tested with the race detector; these are not, since it
+# would compile the CDK bindings, some hundred megabytes, a second time, and since the code in them is sequential.
+CDK_PACKAGES = $(shell go list ./... | grep -E '/(construct(/.*)?|example-app)$$')
+PURE_PACKAGES = $(shell go list ./... | grep -vE '/(construct(/.*)?|example-app)$$')
+
+# say announces a part of a longer command.
+say = @printf '\n== %s\n' "$(1)"
+
+.PHONY: help
+help: ## list the commands
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+.PHONY: test
+test: check ## everything that can be tested without deploying: checks, unit, table and golden tests
+	$(call say,tests with the race detector)
+	@go test -race $(PURE_PACKAGES)
+	$(call say,tests of the CDK half (the first build of the CDK bindings takes minutes))
+	@go test $(CDK_PACKAGES)
+	@printf '\nmake test: all passed in %d s\n' $$(($$(date +%s) - $(START)))
+
+.PHONY: check
+check: build/tmp need-go need-node ## format, vet, staticcheck, tidy
+	$(call say,gofmt)
+	@files=$$(gofmt -l construct lambda example-app); [ -z "$$files" ] || { echo "not formatted, run make fmt:"; echo "$$files"; exit 1; }
+	$(call say,go mod tidy)
+	@go mod tidy -diff
+	@go -C tools mod tidy -diff
+	$(call say,go vet)
+	@go vet ./...
+	$(call say,staticcheck)
+	@$(STATICCHECK) ./...
+
+.PHONY: demo
+demo: build/tmp need-go ## deploy the example to a local AWS and show who gets what; KEEP=1 leaves it up
+	@go build -o build/bin/demo ./example-app/demo
+	@exec build/bin/demo $(if $(KEEP),-keep)
+
+.PHONY: synth
+synth: $(CDK) build/tmp need-go ## print the example's CloudFormation template
+	@$(CDK) synth --no-notices --output build/cdk.out
+
+.PHONY: deploy
+deploy: $(CDK) build/tmp need-go ## deploy the example to your AWS account, after asking
+	@$(CDK) deploy --no-notices --output build/cdk.out
+
+.PHONY: golden
+golden: build/tmp need-go need-node ## rewrite the golden templates; read the diff before you commit it
+	@go test ./construct -update
+
+.PHONY: fuzz
+fuzz: build/tmp need-go ## run every fuzz target for FUZZTIME (30s)
+	@ran=0; for package in $$(go list ./lambda/...); do \
+		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+			printf '\n== %s %s\n' $$package $$target; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; ran=$$((ran + 1)); \
+		done; \
+	done; echo "fuzzed $$ran targets"; [ $$ran -gt 0 ]
+
+.PHONY: fmt
+fmt: need-go ## format the code
+	@gofmt -l -w construct lambda example-app
+
+.PHONY: clean
+clean: ## remove everything that the other commands made
+	@rm -rf build node_modules cdk.out
+
+$(CDK): package-lock.json
+	$(call say,installing the CDK CLI)
+	@command -v npm >/dev/null || { echo "npm is missing: install Node.js 22 or 24, see https://nodejs.org"; exit 1; }
+	@npm ci --no-audit --no-fund
+	@touch -c $@
+
+build/tmp:
+	@mkdir -p $@
+
+.PHONY: need-go need-node
+need-go:
+	@command -v go >/dev/null || { echo "go is missing: install Go 1.26 or newer, see https://go.dev/dl"; exit 1; }
+need-node:
+	@command -v node >/dev/null || { echo "node is missing: install Node.js 22 or 24, see https://nodejs.org"; exit 1; }
