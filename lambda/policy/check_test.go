@@ -65,6 +65,8 @@ func TestCheckTypes(t *testing.T) {
 	for _, c := range []struct{ name, claims, rule, token, want string }{
 		{"2 and 2.0 are equal for an int claim", "{n: {value: 2}}", "claims.n == 2", `{"n": 2.0}`, ""},
 		{"2 and 2.0 are equal for a double claim", "{n: {value: 2.0}}", "claims.n == 2.0 && claims.n / 4.0 == 0.5", `{"n": 2}`, ""},
+		{"an int claim equals a float", "{n: {value: 2}}", "claims.n == 2.0 && 2.0 == claims.n && claims.n != 2.5 && claims.n in [1.5, 2.0]", `{"n": 2}`, ""},
+		{"a float claim equals an int", "{n: {value: 2.0}}", "claims.n == 2 && claims.n in [1, 2]", `{"n": 2}`, ""},
 		{"int and double compare", "{n: {value: 2}}", "claims.n < 2.5 && claims.n >= 2.0", `{"n": 2}`, ""},
 		{"a fraction is no int", "{n: {value: 2}}", "claims.n == 2", `{"n": 2.5}`, "m (claims.n is no int)"},
 		{"text is no number", "{n: {value: 2}}", "claims.n == 2", `{"n": "2"}`, "m (claims.n is no int)"},

@@ -289,6 +289,9 @@ func (c *claim) read(text string) (any, string) {
 				list = append(list, word)
 			}
 		}
+		if len(list) == 0 {
+			return nil, ""
+		}
 		return list, ""
 	case AsInt:
 		v, err = strconv.ParseInt(strings.TrimSpace(text), 10, 64)
