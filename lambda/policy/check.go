@@ -53,6 +53,12 @@ type Reads struct {
 // Routes are the route keys that the policy names, sorted.
 func (c *Checker) Routes() []string { return sortedKeys(c.routes) }
 
+// HasRoute tells whether the policy names a route.
+func (c *Checker) HasRoute(key string) bool {
+	_, ok := c.routes[key]
+	return ok
+}
+
 // CoversAll tells whether there are default rules. Without them a route that the policy does not name is refused.
 func (c *Checker) CoversAll() bool { return len(c.defaults) > 0 }
 

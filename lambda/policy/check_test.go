@@ -140,9 +140,9 @@ func TestContext(t *testing.T) {
 	})
 	equal(t, "of a machine", byDefault.Context(payload(t, `{"client_id": "c"}`)), map[string]any{"client_id": "c", "scopes": []any{}, "groups": []any{}})
 	chosen, _ := mustCompile(t, claims+"authorizers: {A: {default: [{rule: 'true'}], context: [tier, exp, username]}}").Checker("A")
-	equal(t, "as chosen", chosen.Context(token), map[string]any{"tier": json.Number("3"), "exp": json.Number("9007199254740993")})
+	equal(t, "as chosen", chosen.Context(token), map[string]any{"sub": "u", "client_id": "c", "scopes": []any{"s", "t"}, "tier": json.Number("3"), "exp": json.Number("9007199254740993")})
 	none, _ := mustCompile(t, claims+"authorizers: {A: {default: [{rule: 'true'}], context: []}}").Checker("A")
-	equal(t, "nothing", none.Context(token), map[string]any{})
+	equal(t, "nothing more", none.Context(token), map[string]any{"sub": "u", "client_id": "c", "scopes": []any{"s", "t"}})
 }
 
 func TestRoutes(t *testing.T) {

@@ -397,8 +397,9 @@ func (c *compiler) authorizer(check *language, name string, in Authorizer, prog 
 
 // context is what of the token the backend gets to know.
 func (c *compiler) context(check *language, path string, in []string, prog *Program) []string {
+	names := []string{"sub", "client_id", "scopes"}
 	if in == nil {
-		names := []string{"sub", "client_id", "scopes", "groups"}
+		names = append(names, "groups")
 		for _, claim := range prog.claims {
 			if slices.Contains(claim.tokens, AccessToken) {
 				names = appendNew(names, claim.name)
@@ -414,8 +415,9 @@ func (c *compiler) context(check *language, path string, in []string, prog *Prog
 		if path := item(path, i); !slices.Contains(known, name) && !c.unreadable[path] {
 			c.fail(path, "no claim %q is minted, nor does Cognito put it into an access token%s", name, DidYouMean(name, known))
 		}
+		names = appendNew(names, name)
 	}
-	return slices.Clone(in)
+	return names
 }
 
 // rules compiles rules. route is the route that they belong to, nil for default rules.

@@ -102,7 +102,7 @@ authorizers:
 				Path: "authorizers.B.default[0]", Rule: "claims.company == request.headers['x-company'] && request.queryParameters.q != ''", Message: "other company",
 				Reads: []string{"claims.company", `request.headers["x-company"]`, "request.queryParameters.q"},
 			}},
-			Routes: []ExplainedRoute{}, Context: []string{"sub"}, Cacheable: true, DependsOn: []string{"header x-company", "query parameter q"}, Uncacheable: []string{},
+			Routes: []ExplainedRoute{}, Context: []string{"sub", "client_id", "scopes"}, Cacheable: true, DependsOn: []string{"header x-company", "query parameter q"}, Uncacheable: []string{},
 		},
 	})
 }
