@@ -95,7 +95,7 @@ func (a *authorizer) findings() []string {
 	protected, findings := a.protected()
 	for _, kind := range a.kinds {
 		if len(kind.usable(a.tokenSources())) == 0 {
-			findings = append(findings, fmt.Sprintf("authorizer %s takes its token from %s, which a request to a %s API does not have: "+
+			findings = append(findings, fmt.Sprintf("authorizer %s takes its token from %s, which %s APIs do not have: "+
 				"add another source to props.TokenSources", a.name, sourceList(a.tokenSources()), kind.name))
 		}
 	}

@@ -43,8 +43,8 @@ func (t *tokenClaims) openRouteFindings() []string {
 	slices.Sort(findings)
 	for _, key := range t.props.PublicRoutes {
 		if !open[key] {
-			findings = append(findings, fmt.Sprintf("props.PublicRoutes has %q, but the APIs that this construct protects have no such route without an authorizer%s",
-				key, policy.DidYouMean(key, slices.Sorted(maps.Keys(open)))))
+			findings = append(findings, fmt.Sprintf("props.PublicRoutes has %q, but the APIs that this construct "+
+				"protects have no such route without an authorizer%s", key, policy.DidYouMean(key, slices.Sorted(maps.Keys(open)))))
 		}
 	}
 	return findings

@@ -115,6 +115,23 @@ func TestRESTAPIIsDeployedAnewWhenTheAuthorizerChanges(t *testing.T) {
 	}
 }
 
+// An app of another age has another cdk.json. What protects its methods must not depend on that.
+func TestRESTAuthorizerNeedsNoFeatureFlags(t *testing.T) {
+	app := awscdk.NewApp(&awscdk.AppProps{
+		Context: &map[string]any{"aws:cdk:bundling-stacks": []string{}}, Outdir: jsii.String(t.TempDir()),
+	})
+	f := &fixture{t, app, awscdk.NewStack(app, jsii.String("Stack"), nil)}
+	auth := f.claimsOf(oneRule)
+	auth.AddClient("Web", nil)
+	f.restAPI("Rest", auth.RestAuthorizer("Api"), "GET /documents")
+	tpl := f.template()
+	tpl.only("AWS::ApiGateway::Authorizer")
+	p, _ := tpl.only("AWS::ApiGateway::Method")
+	if ref, _ := p["AuthorizerId"].(map[string]any); ref["Ref"] == nil {
+		t.Errorf("the method's authorizer is %v", p["AuthorizerId"])
+	}
+}
+
 func TestImportedRESTAPI(t *testing.T) {
 	f := newFixture(t)
 	auth := f.claimsOf(oneRule)
@@ -241,7 +258,7 @@ func TestTokenSourcesThatAnAPIDoesNotHaveFailSynth(t *testing.T) {
 	auth.AddClient("Web", nil)
 	f.api("Http", auth.HttpAuthorizer("Api"), "GET /documents")
 	f.wantSynthError(
-		`authorizer Api takes its token from subprotocol, which a request to a HTTP API does not have: add another source to props.TokenSources`,
+		`authorizer Api takes its token from subprotocol, which HTTP APIs do not have: add another source to props.TokenSources`,
 		`props.TokenSources has "Apy", which is no authorizer of `)
 }
 

@@ -19,9 +19,9 @@
 // # Compatibility
 //
 // The ids of the constructs are a contract, since logical ids are made of them and a changed logical id replaces the
-// resource: UserPool, ClaimsFunction, and for an authorizer called X: XAuthorizer and, in each API that it protects, the construct's id
-// followed by XAuthorizer. The ids of clients are those given to
-// [TokenClaims.AddClient]. What the functions find in their environment and beside their binary is private.
+// resource: UserPool, ClaimsFunction, and for an authorizer called X: XAuthorizer and, in each API that it protects, the
+// construct's own id followed by XAuthorizer. The ids of clients are those given to [TokenClaims.AddClient]. What the
+// functions find in their environment and beside their binary is private.
 package construct
 
 import (
