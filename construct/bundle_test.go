@@ -11,12 +11,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/claimsmith/claimsmith/lambda/policy"
 )
 
 // writeModule creates a Go module with one main package in the folder "my app".
@@ -233,32 +229,6 @@ func TestModuleIsFoundFromTheAppsFolder(t *testing.T) {
 	cmd.Dir = writeModule(t, "package main\n\nfunc main() {}\n")
 	if _, err := run(cmd); err == nil || !strings.Contains(err.Error(), modulePath) {
 		t.Errorf("from a module that does not require it: got %v, want an error that names it", err)
-	}
-}
-
-func TestIdentitySourcesFollowWhatRulesRead(t *testing.T) {
-	t.Parallel()
-	everything := policy.Reads{
-		Route: true, Method: true, Path: true, SourceIP: true,
-		Headers: []string{"authorization", "x-tenant"}, Query: []string{"tenant"},
-	}
-	for _, c := range []struct {
-		name  string
-		reads policy.Reads
-		ttl   time.Duration
-		want  []string
-	}{
-		{"nothing but the token", policy.Reads{}, time.Minute, []string{"$request.header.Authorization"}},
-		{"everything", everything, time.Minute, []string{"$request.header.Authorization", "$context.routeKey", "$context.httpMethod", "$context.path",
-			"$context.identity.sourceIp", "$request.header.x-tenant", "$request.querystring.tenant"}},
-		{"everything, without a cache", everything, 0, []string{"$request.header.Authorization"}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			if got := identitySources(c.reads, c.ttl); !slices.Equal(got, c.want) {
-				t.Errorf("got %q, want %q", got, c.want)
-			}
-		})
 	}
 }
 
