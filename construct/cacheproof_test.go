@@ -311,7 +311,7 @@ func handlerOf(t *testing.T, tpl template, file string) *apigw.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler := &apigw.Handler{Verifier: verifier, Program: program, Logger: slog.New(slog.DiscardHandler)}
+	handler := &apigw.Handler{Verifier: verifier, Logger: slog.New(slog.DiscardHandler)}
 	for _, function := range tpl.resources("AWS::Lambda::Function") {
 		environment := function["Properties"].(map[string]any)["Environment"].(map[string]any)["Variables"].(map[string]any)
 		if name, ok := environment["CLAIMSMITH_AUTHORIZER"].(string); ok {
