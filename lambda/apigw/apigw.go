@@ -149,7 +149,12 @@ func (h *Handler) decide(ctx context.Context, payload []byte) (d decision) {
 			d.fail(fmt.Errorf("panic of type %T", r))
 		}
 	}()
-	e, err := decode(payload)
+	sources := h.Sources
+	if len(sources) == 0 {
+		sources = DefaultSources
+	}
+	reads := h.Checker.Reads()
+	e, err := decode(payload, needs{anyHeader: len(reads.Headers)+len(reads.Unkeyable) > 0, sources: sources})
 	if err != nil {
 		d.fail(err)
 		return d
@@ -157,15 +162,11 @@ func (h *Handler) decide(ctx context.Context, payload []byte) (d decision) {
 	d.kind = e.kind
 	e.request.RouteKey, e.request.Params = e.routeKey(h.Checker), h.Params
 	d.route = e.request.RouteKey
-	if e.blind(h.Checker.Reads()) {
+	if e.blind(reads) {
 		d.fail(errBlind)
 		return d
 	}
 
-	sources := h.Sources
-	if len(sources) == 0 {
-		sources = DefaultSources
-	}
 	raw, problem, none := e.credential(sources)
 	if problem != "" {
 		challenge := `Bearer error="invalid_token"`

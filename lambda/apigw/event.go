@@ -57,7 +57,7 @@ type wire struct {
 }
 
 // read reads the fields by name. A value of another type than documented is an error.
-func (w *wire) read(payload []byte) error {
+func (w *wire) read(payload []byte, needs needs) error {
 	r, err := strictjson.NewReader(payload)
 	if err != nil {
 		return err
@@ -89,15 +89,15 @@ func (w *wire) read(payload []byte) error {
 		case "cookies":
 			err = r.Texts(&w.cookies)
 		case "pathParameters":
-			w.pathParameters, err = values(r, exact)
+			w.pathParameters, err = values(r, exact, all)
 		case "headers":
 			headers, err = r.Postpone()
 		case "multiValueHeaders":
-			w.headers, err = lists(r, strings.ToLower)
+			w.headers, err = lists(r, strings.ToLower, needs.header)
 		case "queryStringParameters":
 			query, err = r.Postpone()
 		case "multiValueQueryStringParameters":
-			w.query, err = lists(r, exact)
+			w.query, err = lists(r, exact, all)
 		case "requestContext":
 			err = r.Object(func(name string) error {
 				switch name {
@@ -117,10 +117,10 @@ func (w *wire) read(payload []byte) error {
 		return err
 	})
 	if err == nil && len(w.headers) == 0 && headers != nil {
-		w.headers, err = values(headers, strings.ToLower)
+		w.headers, err = values(headers, strings.ToLower, needs.header)
 	}
 	if err == nil && len(w.query) == 0 && query != nil {
-		w.query, err = values(query, exact)
+		w.query, err = values(query, exact, all)
 	}
 	if err != nil {
 		return err
@@ -143,10 +143,15 @@ func (w *wire) readCaller(r *strictjson.Reader, ip *string) error {
 
 func exact(name string) string { return name }
 
-// values reads an object of strings.
-func values(r *strictjson.Reader, rename func(string) string) (map[string]string, error) {
+func all(string) bool { return true }
+
+// values reads an object of strings: those whose names are needed.
+func values(r *strictjson.Reader, rename func(string) string, needed func(string) bool) (map[string]string, error) {
 	values := map[string]string{}
 	return values, r.Object(func(name string) error {
+		if !needed(name) {
+			return r.Skip()
+		}
 		var value string
 		err := r.Text(&value)
 		add(values, rename(name), value)
@@ -155,10 +160,13 @@ func values(r *strictjson.Reader, rename func(string) string) (map[string]string
 }
 
 // lists reads an object of lists of strings, of which each becomes one string.
-func lists(r *strictjson.Reader, rename func(string) string) (map[string]string, error) {
+func lists(r *strictjson.Reader, rename func(string) string, needed func(string) bool) (map[string]string, error) {
 	values := map[string]string{}
 	var list []string
 	return values, r.Object(func(name string) error {
+		if !needed(name) {
+			return r.Skip()
+		}
 		list = list[:0]
 		err := r.Texts(&list)
 		name = rename(name)
@@ -181,13 +189,35 @@ func add(values map[string]string, name, value string) {
 	values[name] = value
 }
 
+// needs is what of a request matters: which headers, unless rules may read any.
+type needs struct {
+	anyHeader bool
+	sources   []Source
+}
+
+// header tells whether the header of that name, in any case, has to be read: by rules, or since the token may be in it.
+func (n needs) header(name string) bool {
+	return n.anyHeader || slices.ContainsFunc(n.sources, func(s Source) bool {
+		switch s.In {
+		case Header:
+			return strings.EqualFold(name, s.Name)
+		case Cookie:
+			return strings.EqualFold(name, "Cookie")
+		case Subprotocol:
+			return strings.EqualFold(name, "Sec-WebSocket-Protocol")
+		default:
+			return false
+		}
+	})
+}
+
 // decode recognises an event by what only its kind has. It does not accept what lacks something that decides: an event that
 // is a little different may be of a kind that is not known yet.
 //
 // Errors repeat nothing that a client sent.
-func decode(payload []byte) (*event, error) {
+func decode(payload []byte, needs needs) (*event, error) {
 	var w wire
-	if err := w.read(payload); err != nil {
+	if err := w.read(payload, needs); err != nil {
 		return nil, fmt.Errorf("the event %w", err)
 	}
 	e := &event{arn: w.methodArn}

@@ -136,13 +136,13 @@ func TestContext(t *testing.T) {
 	token := payload(t, `{"sub": "u", "client_id": "c", "scope": "s t", "cognito:groups": ["g"], "tier": 3, "a.b": "x", "jti": "j", "exp": 9007199254740993}`)
 	byDefault, _ := mustCompile(t, claims+"authorizers: {A: {default: [{rule: 'true'}]}}").Checker("A")
 	equal(t, "by default", byDefault.Context(token), map[string]any{
-		"sub": "u", "client_id": "c", "scopes": []any{"s", "t"}, "groups": []any{"g"}, "tier": json.Number("3"), "a.b": "x",
+		"sub": "u", "client_id": "c", "scopes": []string{"s", "t"}, "groups": []any{"g"}, "tier": json.Number("3"), "a.b": "x",
 	})
-	equal(t, "of a machine", byDefault.Context(payload(t, `{"client_id": "c"}`)), map[string]any{"client_id": "c", "scopes": []any{}, "groups": []any{}})
+	equal(t, "of a machine", byDefault.Context(payload(t, `{"client_id": "c"}`)), map[string]any{"client_id": "c", "scopes": []string{}, "groups": []string{}})
 	chosen, _ := mustCompile(t, claims+"authorizers: {A: {default: [{rule: 'true'}], context: [tier, exp, username]}}").Checker("A")
-	equal(t, "as chosen", chosen.Context(token), map[string]any{"sub": "u", "client_id": "c", "scopes": []any{"s", "t"}, "tier": json.Number("3"), "exp": json.Number("9007199254740993")})
+	equal(t, "as chosen", chosen.Context(token), map[string]any{"sub": "u", "client_id": "c", "scopes": []string{"s", "t"}, "tier": json.Number("3"), "exp": json.Number("9007199254740993")})
 	none, _ := mustCompile(t, claims+"authorizers: {A: {default: [{rule: 'true'}], context: []}}").Checker("A")
-	equal(t, "nothing more", none.Context(token), map[string]any{"sub": "u", "client_id": "c", "scopes": []any{"s", "t"}})
+	equal(t, "nothing more", none.Context(token), map[string]any{"sub": "u", "client_id": "c", "scopes": []string{"s", "t"}})
 }
 
 func TestRoutes(t *testing.T) {

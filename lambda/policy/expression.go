@@ -48,8 +48,8 @@ type expression struct {
 
 func (e *expression) isBool() bool { return e.result.Kind() == types.BoolKind }
 
-// eval evaluates the expression. The problem, if any, is in words that hold no value of the environment.
-func (e *expression) eval(env map[string]any) (ref.Val, string) {
+// eval evaluates the expression in an environment, a map or a [cel.Activation]. The problem, if any, is in words that hold no value of the environment.
+func (e *expression) eval(env any) (ref.Val, string) {
 	v, _, err := e.program.Eval(env)
 	if err != nil {
 		return nil, cause(err)
@@ -58,7 +58,7 @@ func (e *expression) eval(env map[string]any) (ref.Val, string) {
 }
 
 // holds evaluates a condition.
-func (e *expression) holds(env map[string]any) (bool, string) {
+func (e *expression) holds(env any) (bool, string) {
 	v, problem := e.eval(env)
 	return problem == "" && v == types.True, problem
 }

@@ -63,6 +63,8 @@ func (r *Reader) Skip() error {
 		return r.p.skipString()
 	case '{':
 		return r.Object(func(string) error { return r.Skip() })
+	case '[':
+		return r.p.elements(r.depth, r.Skip)
 	default:
 		_, err := r.p.value(r.depth)
 		return err
