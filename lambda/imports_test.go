@@ -19,16 +19,18 @@ var allowed = map[string][]string{
 	"lambda/token/tokentest": {"lambda/token", "github.com/go-jose/go-jose/v4"},
 	"lambda/apigw":           {"lambda/policy", "lambda/token", "github.com/aws/aws-lambda-go/"},
 	"lambda/apigw/backend":   {},
+	"lambda/internal/boot":   {"lambda/policy", "github.com/aws/aws-lambda-go/"},
+	"lambda/claims":          {"lambda/policy", "lambda/pretoken", "lambda/internal/boot", "github.com/aws/aws-lambda-go/"},
+	"lambda/authorizer":      {"lambda/policy", "lambda/token", "lambda/apigw", "lambda/internal/boot", "github.com/aws/aws-lambda-go/"},
+	"construct":              {"lambda/policy", "github.com/aws/"},
+	"example-app":            {"construct", "github.com/aws/"},
+	"example-app/backend":    {"lambda/apigw/backend", "github.com/aws/aws-lambda-go/"},
+	"example-app/demo":       {},
+
+	"lambda/internal/strictjson": {},
 	// The AWS SDK's signer, and no service of it: see the package comment of pooltrigger.
 	"lambda/internal/pooltrigger": {"github.com/aws/aws-lambda-go/", "github.com/aws/aws-sdk-go-v2/aws"},
-	"lambda/internal/boot":        {"lambda/policy", "github.com/aws/aws-lambda-go/"},
-	"lambda/claims":               {"lambda/policy", "lambda/pretoken", "lambda/internal/boot", "github.com/aws/aws-lambda-go/"},
-	"lambda/authorizer":           {"lambda/policy", "lambda/token", "lambda/apigw", "lambda/internal/boot", "github.com/aws/aws-lambda-go/"},
 	"lambda/attach":               {"lambda/internal/pooltrigger", "github.com/aws/aws-lambda-go/", "github.com/aws/aws-sdk-go-v2/aws"},
-	"construct":                   {"lambda/policy", "github.com/aws/"},
-	"example-app":                 {"construct", "github.com/aws/"},
-	"example-app/backend":         {"lambda/apigw/backend", "github.com/aws/aws-lambda-go/"},
-	"example-app/demo":            {},
 }
 
 // The table of DESIGN's "Where things live": whatever thinks about claims is free of AWS, and only construct knows the CDK.
