@@ -68,7 +68,7 @@ func (a *authorizer) Bind(options *awsapigatewayv2.HttpRouteAuthorizerBindOption
 func (a *authorizer) newHTTPAuthorizer() awsapigatewayv2authorizers.HttpLambdaAuthorizer {
 	ttl := a.cacheTTL()
 	return awsapigatewayv2authorizers.NewHttpLambdaAuthorizer(
-		jsii.String(*a.owner.Node().Id()+a.name+"Authorizer"), a.function,
+		jsii.String(*a.owner.Node().Id()+a.name+"Authorizer"), a.owner.target(a.function),
 		&awsapigatewayv2authorizers.HttpLambdaAuthorizerProps{
 			ResponseTypes:   &[]awsapigatewayv2authorizers.HttpLambdaResponseType{awsapigatewayv2authorizers.HttpLambdaResponseType_SIMPLE},
 			IdentitySource:  jsii.Strings(identitySources(a.reads(), ttl)...),
