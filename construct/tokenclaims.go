@@ -55,7 +55,7 @@ type TokenClaims interface {
 	// AttachFunction is the custom resource's function which sets the trigger of an imported pool while the stack is
 	// deployed, and nil when no pool is imported. It may read and update that one pool. Cognito demands more of whoever
 	// updates a pool that sends SMS messages or uses a custom sender, which no template of another stack tells: let it
-	// pass the pool's role with role.GrantPassRole(auth.AttachFunction()), or use the sender's key with
+	// pass the pool's role with role.GrantPassRole(auth.AttachFunction().GrantPrincipal()), or use the sender's key with
 	// key.Grant(auth.AttachFunction(), jsii.String("kms:CreateGrant")).
 	AttachFunction() awslambda.Function
 

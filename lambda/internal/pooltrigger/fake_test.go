@@ -61,11 +61,13 @@ func newFake(t *testing.T, pool string) *fake {
 
 func (f *fake) client() *Client {
 	return &Client{
-		Endpoint:    f.server.URL,
-		Region:      "eu-west-1",
-		Credentials: func() aws.Credentials { return aws.Credentials{AccessKeyID: "AKID", SecretAccessKey: "secret", SessionToken: "session"} },
-		HTTP:        f.server.Client(),
-		Now:         func() time.Time { return time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC) },
+		Endpoint: f.server.URL,
+		Region:   "eu-west-1",
+		Credentials: func() aws.Credentials {
+			return aws.Credentials{AccessKeyID: "AKID", SecretAccessKey: "secret", SessionToken: "session"}
+		},
+		HTTP: f.server.Client(),
+		Now:  func() time.Time { return time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC) },
 	}
 }
 

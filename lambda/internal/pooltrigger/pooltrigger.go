@@ -109,7 +109,7 @@ func explain(err error, s state) error {
 	sms, _ := s.pool["SmsConfiguration"].(map[string]any)
 	if role, _ := sms["SnsCallerArn"].(string); ok && role != "" && strings.Contains(apiErr.Type, "AccessDenied") {
 		return fmt.Errorf("%w; the pool sends SMS messages through the role %s, which whoever updates the pool must be allowed to pass: "+
-			"import the role and call GrantPassRole(auth.AttachFunction())", err, role)
+			"import the role and call GrantPassRole(auth.AttachFunction().GrantPrincipal())", err, role)
 	}
 	return err
 }

@@ -241,7 +241,7 @@ func TestPassRoleIsExplained(t *testing.T) {
 	answer := f.handle(create(nil))
 	if want := "UpdateUserPool: AccessDeniedException (HTTP 400): not authorized; the pool sends SMS messages through the role " +
 		"arn:aws:iam::111122223333:role/sms, which whoever updates the pool must be allowed to pass: import the role and call " +
-		"GrantPassRole(auth.AttachFunction())"; answer.Reason != want {
+		"GrantPassRole(auth.AttachFunction().GrantPrincipal())"; answer.Reason != want {
 		t.Errorf("got reason\n%s\nwant\n%s", answer.Reason, want)
 	}
 	if f.calls["UpdateUserPool"] != 1 {
