@@ -3,12 +3,7 @@ package construct_test
 import (
 	"encoding/json"
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"os"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -60,57 +55,6 @@ func templates(t *testing.T, app awscdk.App) map[string]template {
 		}
 	}
 	return all
-}
-
-func TestCompositionExamples(t *testing.T) {
-	source, err := os.ReadFile("composition_example_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	doc, err := os.ReadFile("../docs/composition.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	file, err := parser.ParseFile(token.NewFileSet(), "", source, parser.SkipObjectResolution)
-	if err != nil {
-		t.Fatal(err)
-	}
-	inSource := map[string]string{}
-	for _, declaration := range file.Decls {
-		if f, ok := declaration.(*ast.FuncDecl); ok {
-			inSource[f.Name.Name] = string(source[f.Pos()-1 : f.End()-1])
-		}
-	}
-	inDoc := map[string]string{}
-	for _, block := range regexp.MustCompile("(?s)```go\n(.*?)\n```").FindAllSubmatch(doc, -1) {
-		name, _, _ := strings.Cut(strings.TrimPrefix(string(block[1]), "func "), "(")
-		inDoc[name] = string(block[1])
-	}
-	examples := map[string]func(awscdk.App){
-		"twoInOneStack": twoInOneStack, "apisInOtherStacks": apisInOtherStacks, "poolInAnotherStack": poolInAnotherStack,
-		"nestedStacks": nestedStacks, "stages": stages, "mintedElsewhere": mintedElsewhere, "existingPool": existingPool,
-		"importedPool": importedPool, "severalPools": severalPools, "network": network, "governance": governance, "operations": operations,
-	}
-	if len(inSource) != len(examples) || len(inDoc) != len(examples) {
-		t.Errorf("%d examples in the source, %d in the document, %d here", len(inSource), len(inDoc), len(examples))
-	}
-	for name, example := range examples {
-		t.Run(name, func(t *testing.T) {
-			if inDoc[name] != inSource[name] || inSource[name] == "" {
-				t.Errorf("docs/composition.md does not have the example as it is in composition_example_test.go:\n%s", inSource[name])
-			}
-			f := newFixture(t)
-			app := f.app
-			app.Node().TryRemoveChild(f.stack.Node().Id())
-			t.Chdir("testdata/composition")
-			example(app)
-			for path, tpl := range templates(t, app) {
-				if len(tpl.resources("AWS::Cognito::UserPool")) > 0 && len(tpl.resources("AWS::Lambda::Function")) == 0 {
-					t.Errorf("%s: a pool without the function that it calls", path)
-				}
-			}
-		})
-	}
 }
 
 func TestAnExistingPoolKeepsItsPropertiesAndGetsTheTrigger(t *testing.T) {
