@@ -216,7 +216,7 @@ func (t *tokenClaims) acceptedPools() string {
 
 // functionProps is in what the Lambda functions differ.
 type functionProps struct {
-	main           string // folder under lambda/ that holds the main package
+	main           string // folder under lambda/ that holds the main package, unless the user has one
 	description    string
 	timeoutSeconds float64
 	environment    map[string]string
@@ -257,17 +257,6 @@ func (t *tokenClaims) newFunction(id string, p functionProps) awslambda.Function
 		Role:          role,
 		Environment:   &environment,
 	})
-}
-
-// functionCode is the built main package with the compiled policy beside it. A policy with problems fails synth anyway,
-// so nothing is built for it.
-func (t *tokenClaims) functionCode(main string) awslambda.Code {
-	files := []assetFile{{name: "policy.json", content: t.policy.compiled(), mode: 0o644}}
-	if t.policy.program != nil && *awscdk.Stack_Of(t).BundlingRequired() {
-		binary := must(buildOnce(ownMain(must(moduleDir()), main, goarch(t.props.Architecture))))
-		files = append(files, assetFile{name: "bootstrap", content: binary, mode: 0o755})
-	}
-	return codeFromFiles(t, main, files)
 }
 
 var _ TokenClaims = (*tokenClaims)(nil)
