@@ -36,6 +36,7 @@ help: ## list the commands
 test: check ## everything that can be tested without deploying: checks, unit, table and golden tests
 	$(call say,tests with the race detector)
 	@go test -race $(PURE_PACKAGES)
+	@go test -v ./lambda/apigw/corpus | grep '^corpus:'
 	$(call say,tests of the CDK half (the first build of the CDK bindings takes minutes))
 	@go test $(CDK_PACKAGES)
 	@printf '\nmake test: all passed in %d s\n' $$(($$(date +%s) - $(START)))
@@ -43,12 +44,15 @@ test: check ## everything that can be tested without deploying: checks, unit, ta
 .PHONY: check
 check: build/tmp need-go need-node ## format, vet, staticcheck, tidy
 	$(call say,gofmt)
-	@files=$$(gofmt -l construct lambda example-app); [ -z "$$files" ] || { echo "not formatted, run make fmt:"; echo "$$files"; exit 1; }
+	@files=$$(gofmt -l construct lambda example-app tools); [ -z "$$files" ] || { echo "not formatted, run make fmt:"; echo "$$files"; exit 1; }
 	$(call say,go mod tidy)
 	@go mod tidy -diff
 	@go -C tools mod tidy -diff
+	@go -C tools/bench mod tidy -diff
 	$(call say,go vet)
 	@go vet ./...
+	@go -C tools vet ./...
+	@go -C tools/bench vet ./...
 	$(call say,staticcheck)
 	@$(STATICCHECK) ./...
 
@@ -68,6 +72,12 @@ deploy: $(CDK) build/tmp need-go ## deploy the example to your AWS account, afte
 .PHONY: golden
 golden: build/tmp need-go need-node ## rewrite the golden templates; read the diff before you commit it
 	@go test ./construct -update
+	@go test ./lambda/policy -run Schema -update
+	@go test ./lambda/policy/cmd/claimsmith -update
+
+.PHONY: bench
+bench: need-go ## compare verifying and deciding with their floor and with peers
+	@go -C tools/bench run .
 
 .PHONY: fuzz
 fuzz: build/tmp need-go ## run every fuzz target for FUZZTIME (30s)
@@ -80,7 +90,7 @@ fuzz: build/tmp need-go ## run every fuzz target for FUZZTIME (30s)
 
 .PHONY: fmt
 fmt: need-go ## format the code
-	@gofmt -l -w construct lambda example-app
+	@gofmt -l -w construct lambda example-app tools
 
 .PHONY: clean
 clean: ## remove everything that the other commands made

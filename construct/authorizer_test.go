@@ -29,7 +29,7 @@ func TestAuthorizerIsKeyedOnTheRouteWhenRulesDiffer(t *testing.T) {
 		"AuthorizerPayloadFormatVersion": "2.0",
 		"EnableSimpleResponses":          true,
 		"AuthorizerResultTtlInSeconds":   60.0,
-		"IdentitySource":                 []any{"$request.header.Authorization", "$context.routeKey", "$context.path"},
+		"IdentitySource":                 []any{"$request.header.Authorization", "$context.routeKey", "$context.path", "$context.domainName"},
 	} {
 		if !reflect.DeepEqual(p[name], value) {
 			t.Errorf("%s: got %v, want %v", name, p[name], value)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -79,7 +80,8 @@ type TokenClaimsProps struct {
 	// What else must be the same (route, method, path, source address, headers, query parameters) is derived from what
 	// the authorizer's rules read, so that a decision is never repeated where it does not hold. A rule that reads what
 	// API Gateway cannot compare, such as a header that may be absent, turns caching off for its authorizer, and synth
-	// says so.
+	// says so. So does a rule that reads a header or a query parameter, for REST APIs: a request may have several of the
+	// same name, and it is not documented which of them API Gateway compares. Decisions about WebSockets are never cached.
 	//
 	// See https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html
 	ResultsCacheTtl *time.Duration
@@ -88,6 +90,20 @@ type TokenClaimsProps struct {
 	// client, or not an access token. Default: [InvalidTokenForbidden]. A request without a token is always answered 401
 	// by API Gateway itself.
 	InvalidToken InvalidToken
+
+	// TokenSources are the places where requests have the access token, by authorizer name. Default, for each authorizer:
+	// the Authorization header. API Gateway answers 401 by itself when the token is missing. When there are several
+	// sources, of which a request must have exactly one, the function is asked for every request, and nothing is cached.
+	TokenSources map[string][]TokenSource
+
+	// PublicRoutes are the routes that may be called by everybody, by route key, such as "GET /health". Default: none.
+	//
+	// In an API of which one of this construct's authorizers protects a route, synth fails for every route, and every
+	// method of a REST API, that has no authorizer of any kind and is not declared public. It is declared public by being
+	// listed here, or in code where the API has a default authorizer and the route opts out of it (HttpNoneAuthorizer,
+	// AuthorizationType NONE). A REST API's CORS preflight, an OPTIONS method that API Gateway answers by itself, is always
+	// public. Routes of an API that is defined by an OpenAPI document are not seen.
+	PublicRoutes []string
 
 	// RemovalPolicy is what becomes of the pool and of the functions' log groups when they leave the stack. Default:
 	// RETAIN. DESTROY deletes the users.
@@ -150,6 +166,19 @@ func (p *TokenClaimsProps) Validate() error {
 	default:
 		refuse("InvalidToken is %q: it is %q or %q", p.InvalidToken, InvalidTokenForbidden, InvalidTokenUnauthorized)
 	}
+	for _, name := range slices.Sorted(maps.Keys(p.TokenSources)) {
+		if len(p.TokenSources[name]) == 0 {
+			refuse("TokenSources[%q] is empty: leave it out for the Authorization header", name)
+		}
+		for i, source := range p.TokenSources[name] {
+			if err := source.validate(); err != nil {
+				refuse("TokenSources[%q][%d] %w", name, i, err)
+			}
+			if slices.Contains(p.TokenSources[name][:i], source) {
+				refuse("TokenSources[%q] has %s twice", name, source)
+			}
+		}
+	}
 	return errors.Join(errs...)
 }
 
@@ -183,6 +212,8 @@ func (p *TokenClaimsProps) threatProtection() string {
 func (p *TokenClaimsProps) withDefaults() TokenClaimsProps {
 	r := *p
 	r.Params = maps.Clone(p.Params)
+	r.TokenSources = maps.Clone(p.TokenSources)
+	r.PublicRoutes = slices.Clone(p.PublicRoutes)
 	r.FeaturePlan = p.featurePlan()
 	r.RemovalPolicy = cmp.Or(r.RemovalPolicy, awscdk.RemovalPolicy_RETAIN)
 	r.LogRetention = cmp.Or(r.LogRetention, awslogs.RetentionDays_THREE_MONTHS)

@@ -19,8 +19,9 @@
 // # Compatibility
 //
 // The ids of the constructs are a contract, since logical ids are made of them and a changed logical id replaces the
-// resource: UserPool, ClaimsFunction, and for an authorizer called X: XAuthorizer. The ids of clients are those given to
-// [TokenClaims.AddClient]. What the functions find in their environment and beside their binary is private.
+// resource: UserPool, ClaimsFunction, and for an authorizer called X: XAuthorizer and, in each API that it protects, the
+// construct's own id followed by XAuthorizer. The ids of clients are those given to [TokenClaims.AddClient]. What the
+// functions find in their environment and beside their binary is private.
 package construct
 
 import (
@@ -30,6 +31,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigateway"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscognito"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -52,7 +54,8 @@ type TokenClaims interface {
 	ClaimsFunction() awslambda.Function
 
 	// AuthorizerFunction is the function behind the policy's authorizer of that name, created when it is first asked
-	// for. [TokenClaims.HttpAuthorizer] is what attaches it to an API. A name that the policy does not have fails synth.
+	// for. [TokenClaims.HttpAuthorizer], [TokenClaims.RestAuthorizer] and
+	// [TokenClaims.WebSocketAuthorizer] are what attaches it to an API. A name that the policy does not have fails synth.
 	AuthorizerFunction(name string) awslambda.Function
 
 	// AddClient adds an app client to the pool, and to the clients whose tokens the authorizers accept, those created
@@ -82,7 +85,32 @@ type TokenClaims interface {
 	// [TokenClaimsProps.ResultsCacheTtl]. Synth fails when the policy has no authorizer of that name, when the policy has
 	// rules for a route that is not protected by it, when it protects a route that no rule covers (every request would be
 	// refused), and when the pool has no client.
+	//
+	// AuthorizationScopes on such a route fail synth too, since API Gateway refuses them there: demand scopes in the
+	// policy. And so does a route of such an API that has no authorizer at all, see [TokenClaimsProps.PublicRoutes].
 	HttpAuthorizer(name string) awsapigatewayv2.IHttpRouteAuthorizer
+
+	// RestAuthorizer enforces the policy's authorizer of that name on methods of REST APIs: in the API's
+	// DefaultMethodOptions, or as the Authorizer of single methods. All that [TokenClaims.HttpAuthorizer] says holds for it
+	// as well. In the policy a method is a route such as "GET /documents/{id}"; rules for "ANY /documents/{id}" hold for
+	// every method of that resource which has no rules of its own.
+	//
+	// API Gateway answers 401 for an invalid token, and 403 when a rule is not met. Decisions are IAM policies for exactly
+	// the method and path that were asked for, and are cached by these. The API is deployed anew whenever the authorizer
+	// changes.
+	//
+	// The authorizer's id is known once the app is complete: CDK is given a placeholder until then.
+	RestAuthorizer(name string) awsapigateway.IAuthorizer
+
+	// WebSocketAuthorizer enforces the policy's authorizer of that name on WebSocket APIs: as the Authorizer of their
+	// $connect routes, which is the one route that can have one, and decides for the whole connection. All that
+	// [TokenClaims.HttpAuthorizer] says about names and APIs holds for it as well.
+	//
+	// API Gateway answers 401 for an invalid token, and 403 when a rule is not met. It does not cache decisions. In the
+	// policy the route is "$connect"; it has no method, path or path parameters, so that rules which read them see nothing
+	// there. The token comes from the Authorization header unless [TokenClaimsProps.TokenSources] says otherwise; browsers
+	// can send none, see [TokenInSubprotocol].
+	WebSocketAuthorizer(name string) awsapigatewayv2.IWebSocketRouteAuthorizer
 }
 
 // tokenClaims must keep a method with a pointer receiver, and none called Node or ToString: NewConstruct_Override takes
@@ -95,6 +123,7 @@ type tokenClaims struct {
 	claimsFunction awslambda.Function
 	clientIDs      []string
 	authorizers    map[string]*authorizer
+	attachesREST   bool // a restAttacher is at work
 }
 
 // NewTokenClaims creates the pool and its trigger. Authorizers are created when they are first asked for.
@@ -135,8 +164,24 @@ func (t *tokenClaims) AuthorizerFunction(name string) awslambda.Function {
 
 func (t *tokenClaims) HttpAuthorizer(name string) awsapigatewayv2.IHttpRouteAuthorizer {
 	a := t.authorizer(name)
-	a.usedForHTTP = true
-	return a
+	a.use(httpKind)
+	return &httpAuthorizer{a}
+}
+
+func (t *tokenClaims) RestAuthorizer(name string) awsapigateway.IAuthorizer {
+	a := t.authorizer(name)
+	a.use(restKind)
+	if !t.attachesREST {
+		t.attachesREST = true
+		awscdk.Aspects_Of(awscdk.Stage_Of(t)).Add(&restAttacher{t}, &awscdk.AspectOptions{Priority: awscdk.AspectPriority_MUTATING()})
+	}
+	return &restAuthorizer{a}
+}
+
+func (t *tokenClaims) WebSocketAuthorizer(name string) awsapigatewayv2.IWebSocketRouteAuthorizer {
+	a := t.authorizer(name)
+	a.use(webSocketKind)
+	return &webSocketAuthorizer{a}
 }
 
 func (t *tokenClaims) AddClient(id string, options *awscognito.UserPoolClientOptions) awscognito.UserPoolClient {

@@ -294,7 +294,19 @@ func TestContradictoryPropsAreRefused(t *testing.T) {
 	ttl := func(d time.Duration) func(*construct.TokenClaimsProps) {
 		return func(p *construct.TokenClaimsProps) { p.ResultsCacheTtl = &d }
 	}
+	sources := func(list ...construct.TokenSource) func(*construct.TokenClaimsProps) {
+		return func(p *construct.TokenClaimsProps) { p.TokenSources = map[string][]construct.TokenSource{"Api": list} }
+	}
 	for _, c := range []propsCase{
+		{"every kind of token source", sources(construct.TokenInHeader("X-Token"), construct.TokenInQuery("token"),
+			construct.TokenInCookie("session"), construct.TokenInSubprotocol()), ""},
+		{"no token source", sources(), `props.TokenSources["Api"] is empty: leave it out for the Authorization header`},
+		{"a token source that is none", sources(construct.TokenSource{}),
+			`props.TokenSources["Api"][0] is empty: it is TokenInHeader, TokenInQuery, TokenInCookie or TokenInSubprotocol`},
+		{"a token source with two names", sources(construct.TokenInHeader("A,B")),
+			`props.TokenSources["Api"][0] has the name "A,B": API Gateway takes letters, digits, '.', '_' and '-'`},
+		{"a token source twice", sources(construct.TokenInQuery("token"), construct.TokenInQuery("token")),
+			`props.TokenSources["Api"] has query:token twice`},
 		{"nothing set", func(*construct.TokenClaimsProps) {}, ""},
 		{"no policy", func(p *construct.TokenClaimsProps) { p.Policy = nil },
 			`props.Policy is required: set it to construct.PolicyFile("claims.yaml") or construct.PolicyValue(…)`},

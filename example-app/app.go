@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigateway"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2integrations"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscognito"
@@ -16,13 +18,15 @@ import (
 	"github.com/claimsmith/claimsmith/construct"
 )
 
-// newDocumentsStack is the document API: users, the API's routes, and the policy that says who may do what.
+// newDocumentsStack is the document API: users, the API's routes, and the policy that says who may do what. The API is there
+// twice, as an HTTP API and as a REST API, of which a real app would have one; and a WebSocket API tells of changes.
 //
-// Two context keys change it, `cdk deploy --context key=value`; neither is needed on AWS:
+// Three context keys change it, `cdk deploy --context key=value`; none is needed on AWS:
 //
 //   - architecture: arm64 (the default) or x86_64, what the functions are built for. A local AWS runs them on this
 //     machine, so `make demo` passes the machine's own.
 //   - removalPolicy: retain (the default) or destroy, for a trial whose users shall go with the stack.
+//   - authorizerCache: on (the default) or off. A local AWS may not know what decisions are keyed on.
 func newDocumentsStack(scope constructs.Construct, id string) awscdk.Stack {
 	stack := awscdk.NewStack(scope, jsii.String(id), nil)
 	architecture := context(stack, "architecture", map[string]awslambda.Architecture{
@@ -34,10 +38,18 @@ func newDocumentsStack(scope constructs.Construct, id string) awscdk.Stack {
 		"destroy": awscdk.RemovalPolicy_DESTROY,
 	}, "retain")
 
+	cacheTTL := context(stack, "authorizerCache", map[string]*time.Duration{
+		"on":  nil, // the construct's default
+		"off": new(time.Duration),
+	}, "on")
+
 	auth := construct.NewTokenClaims(stack, "Auth", &construct.TokenClaimsProps{
-		Policy:        construct.PolicyFile("example-app/claims.yaml"), // relative to the folder of cdk.json
-		Architecture:  architecture,
-		RemovalPolicy: removal,
+		Policy:          construct.PolicyFile("example-app/claims.yaml"), // relative to the folder of cdk.json
+		Architecture:    architecture,
+		RemovalPolicy:   removal,
+		ResultsCacheTtl: cacheTTL,
+		// Browsers can set no header when they open a WebSocket.
+		TokenSources: map[string][]construct.TokenSource{"Changes": {construct.TokenInSubprotocol()}},
 		UserPoolProps: &awscognito.UserPoolProps{
 			CustomAttributes: &map[string]awscognito.ICustomAttribute{
 				"company_id": awscognito.NewStringAttribute(&awscognito.StringAttributeProps{Mutable: jsii.Bool(true)}),
@@ -53,21 +65,43 @@ func newDocumentsStack(scope constructs.Construct, id string) awscdk.Stack {
 		AuthFlows: &awscognito.AuthFlow{UserPassword: jsii.Bool(true), UserSrp: jsii.Bool(true)},
 	})
 
-	backend := awsapigatewayv2integrations.NewHttpLambdaIntegration(jsii.String("Backend"),
-		awslambda.NewFunction(stack, jsii.String("Backend"), &awslambda.FunctionProps{
-			Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
-			Handler:      jsii.String("bootstrap"),
-			Architecture: architecture,
-			Code:         construct.GoCode(stack, "./example-app/backend", architecture),
-		}), nil)
-	api := awsapigatewayv2.NewHttpApi(stack, jsii.String("Api"), &awsapigatewayv2.HttpApiProps{
-		DefaultAuthorizer: auth.HttpAuthorizer("Documents"),
+	backend := awslambda.NewFunction(stack, jsii.String("Backend"), &awslambda.FunctionProps{
+		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
+		Handler:      jsii.String("bootstrap"),
+		Architecture: architecture,
+		Code:         construct.GoCode(stack, "./example-app/backend", architecture),
 	})
+	httpAPI := newHTTPAPI(stack, auth.HttpAuthorizer("Documents"), backend)
+	restAPI := newRESTAPI(stack, auth.RestAuthorizer("Documents"), backend)
+	changes := newWebSocketAPI(stack, auth.WebSocketAuthorizer("Changes"), backend)
+
+	output := func(id string, value *string, description string) {
+		awscdk.NewCfnOutput(stack, jsii.String(id), &awscdk.CfnOutputProps{Value: value, Description: jsii.String(description)})
+	}
+	output("ApiUrl", httpAPI.ApiEndpoint(), "Where the HTTP API is")
+	output("ApiId", httpAPI.ApiId(), "The HTTP API's id")
+	output("RestApiUrl", restAPI.Url(), "Where the REST API is")
+	output("RestApiId", restAPI.RestApiId(), "The REST API's id")
+	output("ChangesUrl", changes.Url(), "Where the WebSocket API is")
+	output("ChangesApiId", changes.Api().ApiId(), "The WebSocket API's id")
+	output("UserPoolId", auth.UserPool().UserPoolId(), "Where the users are")
+	output("ClientId", client.UserPoolClientId(), "What users sign in with")
+	output("AuthorizerLogGroup", auth.AuthorizerFunction("Documents").LogGroup().LogGroupName(),
+		"Where it says why a request was refused")
+	output("ChangesLogGroup", auth.AuthorizerFunction("Changes").LogGroup().LogGroupName(),
+		"Where it says why a WebSocket was refused")
+	return stack
+}
+
+// newHTTPAPI is the document API as an HTTP API.
+func newHTTPAPI(stack awscdk.Stack, authorizer awsapigatewayv2.IHttpRouteAuthorizer, backend awslambda.IFunction) awsapigatewayv2.HttpApi {
+	integration := awsapigatewayv2integrations.NewHttpLambdaIntegration(jsii.String("Backend"), backend, nil)
+	api := awsapigatewayv2.NewHttpApi(stack, jsii.String("Api"), &awsapigatewayv2.HttpApiProps{DefaultAuthorizer: authorizer})
 	route := func(method awsapigatewayv2.HttpMethod, path string, authorizer awsapigatewayv2.IHttpRouteAuthorizer) {
 		api.AddRoutes(&awsapigatewayv2.AddRoutesOptions{
 			Path:        jsii.String(path),
 			Methods:     &[]awsapigatewayv2.HttpMethod{method},
-			Integration: backend,
+			Integration: integration,
 			Authorizer:  authorizer, // nil: the API's default
 		})
 	}
@@ -75,17 +109,39 @@ func newDocumentsStack(scope constructs.Construct, id string) awscdk.Stack {
 	route(awsapigatewayv2.HttpMethod_GET, "/documents", nil)
 	route(awsapigatewayv2.HttpMethod_PUT, "/documents/{id}", nil)
 	route(awsapigatewayv2.HttpMethod_GET, "/companies/{companyId}/audit", nil)
+	return api
+}
 
-	output := func(id string, value *string, description string) {
-		awscdk.NewCfnOutput(stack, jsii.String(id), &awscdk.CfnOutputProps{Value: value, Description: jsii.String(description)})
+// newRESTAPI is the document API as a REST API.
+func newRESTAPI(stack awscdk.Stack, authorizer awsapigateway.IAuthorizer, backend awslambda.IFunction) awsapigateway.RestApi {
+	api := awsapigateway.NewRestApi(stack, jsii.String("RestApi"), &awsapigateway.RestApiProps{
+		DefaultIntegration:   awsapigateway.NewLambdaIntegration(backend, nil),
+		DefaultMethodOptions: &awsapigateway.MethodOptions{Authorizer: authorizer},
+		CloudWatchRole:       jsii.Bool(false),
+	})
+	method := func(name, path string, options *awsapigateway.MethodOptions) {
+		api.Root().ResourceForPath(jsii.String(path)).AddMethod(jsii.String(name), nil, options) // nil: the API's defaults
 	}
-	output("ApiUrl", api.ApiEndpoint(), "Where the API is")
-	output("ApiId", api.ApiId(), "The API's id")
-	output("UserPoolId", auth.UserPool().UserPoolId(), "Where the users are")
-	output("ClientId", client.UserPoolClientId(), "What users sign in with")
-	output("AuthorizerLogGroup", auth.AuthorizerFunction("Documents").LogGroup().LogGroupName(),
-		"Where it says why a request was refused")
-	return stack
+	method("GET", "/health", &awsapigateway.MethodOptions{AuthorizationType: awsapigateway.AuthorizationType_NONE}) // open to everybody
+	method("GET", "/documents", nil)
+	method("PUT", "/documents/{id}", nil)
+	method("GET", "/companies/{companyId}/audit", nil)
+	return api
+}
+
+// newWebSocketAPI is where clients wait to be told of changes.
+func newWebSocketAPI(
+	stack awscdk.Stack, authorizer awsapigatewayv2.IWebSocketRouteAuthorizer, backend awslambda.IFunction,
+) awsapigatewayv2.WebSocketStage {
+	api := awsapigatewayv2.NewWebSocketApi(stack, jsii.String("ChangesApi"), &awsapigatewayv2.WebSocketApiProps{
+		ConnectRouteOptions: &awsapigatewayv2.WebSocketRouteOptions{
+			Integration: awsapigatewayv2integrations.NewWebSocketLambdaIntegration(jsii.String("Backend"), backend, nil),
+			Authorizer:  authorizer,
+		},
+	})
+	return awsapigatewayv2.NewWebSocketStage(stack, jsii.String("ChangesStage"), &awsapigatewayv2.WebSocketStageProps{
+		WebSocketApi: api, StageName: jsii.String("live"), AutoDeploy: jsii.Bool(true),
+	})
 }
 
 // context is the choice that the CDK context key names, or the default when it is not set. It panics, as CDK does, when

@@ -22,7 +22,9 @@ func TestMain(m *testing.M) {
 // synth is the app's template as `cdk synth` makes it in the root of the checkout, without building the functions.
 func synth(t *testing.T, more map[string]any) assertions.Template {
 	t.Helper()
-	t.Chdir("..")
+	if _, err := os.Stat("cdk.json"); err != nil { // it may be the second synth of a test
+		t.Chdir("..")
+	}
 	text, err := os.ReadFile("cdk.json")
 	if err != nil {
 		t.Fatal(err)
@@ -51,21 +53,56 @@ func properties(resource map[string]any) map[string]any {
 }
 
 func TestEveryRouteButHealthIsProtected(t *testing.T) {
+	template := synth(t, nil)
 	var open, protected []string
-	for _, route := range resources(synth(t, nil), "AWS::ApiGatewayV2::Route") {
-		key := properties(route)["RouteKey"].(string)
-		if properties(route)["AuthorizationType"] == "CUSTOM" {
-			protected = append(protected, key)
+	sort := func(key, authorization any) {
+		if authorization == "CUSTOM" {
+			protected = append(protected, key.(string))
 		} else {
-			open = append(open, key)
+			open = append(open, key.(string))
 		}
 	}
+	for _, route := range resources(template, "AWS::ApiGatewayV2::Route") {
+		sort(properties(route)["RouteKey"], properties(route)["AuthorizationType"])
+	}
+	for _, method := range resources(template, "AWS::ApiGateway::Method") {
+		sort("REST "+properties(method)["HttpMethod"].(string), properties(method)["AuthorizationType"])
+	}
+	slices.Sort(open)
 	slices.Sort(protected)
-	if want := []string{"GET /health"}; !slices.Equal(open, want) {
+	if want := []string{"GET /health", "REST GET"}; !slices.Equal(open, want) {
 		t.Errorf("open routes are %q, want %q", open, want)
 	}
-	if want := []string{"GET /companies/{companyId}/audit", "GET /documents", "PUT /documents/{id}"}; !slices.Equal(protected, want) {
+	if want := []string{"$connect", "GET /companies/{companyId}/audit", "GET /documents", "PUT /documents/{id}",
+		"REST GET", "REST GET", "REST PUT"}; !slices.Equal(protected, want) {
 		t.Errorf("protected routes are %q, want %q", protected, want)
+	}
+}
+
+func TestCachingIsDerivedUnlessItIsOff(t *testing.T) {
+	for _, c := range []struct {
+		context  map[string]any
+		ttl      float64
+		rest     string
+		httpKeys int
+	}{
+		{nil, 60, "method.request.header.Authorization,context.httpMethod,context.path,context.domainName", 4},
+		{map[string]any{"authorizerCache": "off"}, 0, "method.request.header.Authorization", 1},
+	} {
+		template := synth(t, c.context)
+		rest := properties(resources(template, "AWS::ApiGateway::Authorizer")[0])
+		if rest["AuthorizerResultTtlInSeconds"] != c.ttl || rest["IdentitySource"] != c.rest {
+			t.Errorf("%v: REST authorizer is %v", c.context, rest)
+		}
+		for _, resource := range resources(template, "AWS::ApiGatewayV2::Authorizer") {
+			http := properties(resource)
+			if http["AuthorizerPayloadFormatVersion"] != "2.0" {
+				continue // the WebSocket API's, which is never cached
+			}
+			if http["AuthorizerResultTtlInSeconds"] != c.ttl || len(http["IdentitySource"].([]any)) != c.httpKeys {
+				t.Errorf("%v: HTTP authorizer is %v", c.context, http)
+			}
+		}
 	}
 }
 
@@ -83,8 +120,8 @@ func TestContext(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			template := synth(t, c.context)
 			functions := resources(template, "AWS::Lambda::Function")
-			if len(functions) != 3 {
-				t.Errorf("%d functions, want 3: claims, authorizer and backend", len(functions))
+			if len(functions) != 4 {
+				t.Errorf("%d functions, want 4: claims, two authorizers and backend", len(functions))
 			}
 			for _, function := range functions {
 				if got := properties(function)["Architectures"].([]any)[0]; got != c.architecture {

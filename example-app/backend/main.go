@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/claimsmith/claimsmith/lambda/apigw/backend"
@@ -38,26 +37,55 @@ type role struct {
 	DocumentPermission string `json:"document_permission"`
 }
 
-func handle(_ context.Context, request events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
-	if request.RouteKey == "GET /health" {
-		return respond(map[string]any{"status": "ok"})
-	}
-	var verified map[string]any
-	if authorizer := request.RequestContext.Authorizer; authorizer != nil {
-		verified = authorizer.Lambda
-	}
-	var caller claims
-	if err := backend.Claims(verified, &caller); err != nil {
-		return events.APIGatewayV2HTTPResponse{}, fmt.Errorf("%s: %w", request.RouteKey, err)
-	}
-	return respond(map[string]any{"route": request.RouteKey, "path": request.PathParameters, "claims": caller})
+// request is what this backend wants to know of a request: of an HTTP, REST or WebSocket API, all of which it serves.
+type request struct {
+	PathParameters map[string]string `json:"pathParameters"`
+	RequestContext struct {
+		RouteKey     string `json:"routeKey"`     // HTTP and WebSocket API
+		HTTPMethod   string `json:"httpMethod"`   // REST API
+		ResourcePath string `json:"resourcePath"` // REST API
+	} `json:"requestContext"`
 }
 
-func respond(body map[string]any) (events.APIGatewayV2HTTPResponse, error) {
+func (r request) route() string {
+	if key := r.RequestContext.RouteKey; key != "" {
+		return key
+	}
+	return r.RequestContext.HTTPMethod + " " + r.RequestContext.ResourcePath
+}
+
+// response is an answer that each of the three kinds of API takes.
+type response struct {
+	StatusCode int               `json:"statusCode"`
+	Headers    map[string]string `json:"headers"`
+	Body       string            `json:"body"`
+}
+
+func handle(_ context.Context, event json.RawMessage) (*response, error) {
+	var request request
+	if err := json.Unmarshal(event, &request); err != nil {
+		return nil, err
+	}
+	if request.route() == "GET /health" {
+		return respond(map[string]any{"status": "ok"})
+	}
+	var caller claims
+	if err := backend.FromEvent(event, &caller); err != nil {
+		return nil, fmt.Errorf("%s: %w", request.route(), err)
+	}
+	answer, err := respond(map[string]any{"route": request.route(), "path": request.PathParameters, "claims": caller})
+	if err == nil && request.route() == "$connect" {
+		// A browser insists on an answer to the sub-protocols that it offers, one of which is its token.
+		answer.Headers["Sec-WebSocket-Protocol"] = "documents.v1"
+	}
+	return answer, err
+}
+
+func respond(body map[string]any) (*response, error) {
 	text, err := json.Marshal(body)
-	return events.APIGatewayV2HTTPResponse{
+	return &response{
 		StatusCode: http.StatusOK,
-		Headers:    map[string]string{"content-type": "application/json"},
+		Headers:    map[string]string{"Content-Type": "application/json"},
 		Body:       string(text),
 	}, err
 }

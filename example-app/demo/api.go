@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -15,20 +17,26 @@ var client = &http.Client{Transport: &http.Transport{}, Timeout: 20 * time.Secon
 
 // A result is a call with the answer it got.
 type result struct {
+	api api
 	call
 	status int
 	reason string
 	body   []byte
 }
 
-// url is where MiniStack serves a path of the API. On AWS it is the ApiUrl output with the path appended.
-func (c *localAWS) url(stack outputs, path string) string {
-	return c.endpoint + "/_aws/execute-api/" + stack.APIID + "/$default" + path
+// url is where MiniStack serves a path of an API. On AWS it is the API's URL output with the path appended.
+func (c *localAWS) url(stack outputs, of api, path string) string {
+	stage := map[api]string{
+		httpAPI:      stack.APIID + "/$default",
+		restAPI:      stack.RestAPIID + "/prod",
+		webSocketAPI: stack.ChangesAPIID + "/live",
+	}[of]
+	return c.endpoint + "/_aws/execute-api/" + stage + path
 }
 
-// callAll makes the calls one after the other, so that the authorizer's log has its decisions in the same order, and reads
-// there why each was answered as it was.
-func (c *localAWS) callAll(ctx context.Context, stack outputs, calls []call, signedIn map[string]tokens) ([]result, error) {
+// callAll makes the calls one after the other, so that the authorizers' logs have their decisions in the same order, and
+// reads there why each was answered as it was.
+func (c *localAWS) callAll(ctx context.Context, stack outputs, signedIn map[string]tokens) ([]result, error) {
 	bearer := map[string]string{}
 	for name, t := range signedIn {
 		bearer[name] = t.Access
@@ -40,38 +48,78 @@ func (c *localAWS) callAll(ctx context.Context, stack outputs, calls []call, sig
 	}
 	bearer[tampered] = forged
 
-	results := make([]result, len(calls))
-	for i, call := range calls {
-		if results[i], err = c.call(ctx, stack, call, bearer[call.as]); err != nil {
+	// The HTTP and the REST API have one authorizer function, the WebSocket API has its own.
+	var documents, changes []result
+	for _, call := range calls {
+		documents = append(documents, result{api: httpAPI, call: call})
+	}
+	for _, call := range calls {
+		documents = append(documents, result{api: restAPI, call: call.onREST()})
+	}
+	for _, call := range connections {
+		changes = append(changes, result{api: webSocketAPI, call: call})
+	}
+	for _, part := range []struct {
+		results  []result
+		logGroup string
+	}{{documents, stack.AuthorizerLogGroup}, {changes, stack.ChangesLogGroup}} {
+		for i := range part.results {
+			if err := c.send(ctx, stack, &part.results[i], bearer[part.results[i].as]); err != nil {
+				return nil, err
+			}
+		}
+		decisions, err := c.decisions(ctx, part.logGroup)
+		if err != nil {
+			return nil, err
+		}
+		if err := explain(part.results, decisions); err != nil {
 			return nil, err
 		}
 	}
-	decisions, err := c.decisions(ctx, stack)
-	if err != nil {
-		return nil, err
-	}
-	return results, explain(results, decisions)
+	return slices.Concat(documents, changes), nil
 }
 
-func (c *localAWS) call(ctx context.Context, stack outputs, call call, token string) (result, error) {
-	request, err := http.NewRequestWithContext(ctx, call.method(), c.url(stack, call.path), nil)
+// send makes the call and notes the answer.
+func (c *localAWS) send(ctx context.Context, stack outputs, r *result, token string) error {
+	request, err := http.NewRequestWithContext(ctx, r.method(), c.url(stack, r.api, r.path), nil)
 	if err != nil {
-		return result{}, err
+		return err
 	}
-	if token != "" {
+	switch {
+	case r.api == webSocketAPI:
+		openWebSocket(request.Header, token)
+	case token != "":
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
 	response, err := client.Do(request)
 	if err != nil {
-		return result{}, err
+		return err
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	return result{call: call, status: response.StatusCode, body: body}, err
+	r.status = response.StatusCode
+	if r.status != http.StatusSwitchingProtocols { // after which the body is the WebSocket, where nobody says anything
+		r.body, err = io.ReadAll(response.Body)
+	}
+	return err
 }
 
-func (c call) method() string {
-	method, _, _ := strings.Cut(c.route, " ")
+// openWebSocket makes a request one for a WebSocket, with the token where a browser can put it: new WebSocket(url,
+// ["documents.v1", "bearer." + token]). Without a token no sub-protocol is offered.
+func openWebSocket(header http.Header, token string) {
+	header.Set("Connection", "Upgrade")
+	header.Set("Upgrade", "websocket")
+	header.Set("Sec-WebSocket-Version", "13")
+	header.Set("Sec-WebSocket-Key", base64.StdEncoding.EncodeToString([]byte("sixteen bytes ok")))
+	if token != "" {
+		header.Set("Sec-WebSocket-Protocol", "documents.v1, bearer."+token)
+	}
+}
+
+func (r result) method() string {
+	if r.api == webSocketAPI {
+		return http.MethodGet // of the handshake
+	}
+	method, _, _ := strings.Cut(r.route, " ")
 	return method
 }
 
@@ -87,15 +135,15 @@ type reason struct {
 	Message string `json:"message"`
 }
 
-// decisions reads the authorizer's log.
-func (c *localAWS) decisions(ctx context.Context, stack outputs) ([]decision, error) {
+// decisions reads an authorizer's log.
+func (c *localAWS) decisions(ctx context.Context, logGroup string) ([]decision, error) {
 	var log struct {
 		Events []struct {
 			Timestamp int64
 			Message   string
 		}
 	}
-	err := c.aws(ctx, "logs", "filter-log-events", map[string]any{"logGroupName": stack.AuthorizerLogGroup}, &log)
+	err := c.aws(ctx, "logs", "filter-log-events", map[string]any{"logGroupName": logGroup}, &log)
 	if err != nil {
 		return nil, err
 	}
@@ -109,15 +157,15 @@ func (c *localAWS) decisions(ctx context.Context, stack outputs) ([]decision, er
 	return found, nil
 }
 
-// explain gives every result its reason. The authorizer decided those calls that carried a token to a protected route,
-// in the order in which they were made.
+// explain gives every result its reason. The authorizer decided those calls that carried a token to a protected route, and
+// on the REST API, where nothing is cached, those without a token too, in the order in which they were made.
 func explain(results []result, decisions []decision) error {
 	for i := range results {
 		r := &results[i]
 		switch {
 		case r.route == health:
 			r.reason = public
-		case r.as == nobody:
+		case r.as == nobody && r.api != restAPI:
 			r.reason = noToken
 		case len(decisions) == 0 || decisions[0].Route != r.route:
 			return fmt.Errorf("the authorizer's log has no decision on %s as %s where one should be", r.route, r.as)

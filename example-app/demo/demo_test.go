@@ -70,7 +70,7 @@ func TestCustomClaimsAreThePolicysInAnOrderThatDoesNotVary(t *testing.T) {
 func TestEverybodyCallsEveryRoute(t *testing.T) {
 	t.Parallel()
 	called := map[string][]string{}
-	for _, c := range calls {
+	for _, c := range slices.Concat(calls, connections) {
 		called[c.as] = append(called[c.as], c.route)
 	}
 	callers := []string{nobody, tampered, idToken}
@@ -83,10 +83,23 @@ func TestEverybodyCallsEveryRoute(t *testing.T) {
 		t.Errorf("callers are %q, want %q", got, want)
 	}
 	for _, caller := range callers {
-		for _, route := range []string{health, documents, document, audit} {
+		for _, route := range []string{health, documents, document, audit, connect} {
 			if !slices.Contains(called[caller], route) {
 				t.Errorf("%s never calls %s", caller, route)
 			}
+		}
+	}
+}
+
+func TestOnRESTBadTokensAreUnauthorized(t *testing.T) {
+	t.Parallel()
+	for _, c := range calls {
+		got, want := c.onREST().want, c.want
+		if c.route != health && (c.as == nobody || c.as == tampered || c.as == idToken) {
+			want = 401
+		}
+		if got != want {
+			t.Errorf("%s as %s: got %d, want %d", c.route, c.as, got, want)
 		}
 	}
 }
@@ -103,6 +116,7 @@ func TestExplain(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name      string
+		api       api
 		calls     []call
 		decisions []decision
 		want      []string
@@ -118,6 +132,13 @@ func TestExplain(t *testing.T) {
 				decisionOn(documents, "allow"), decisionOn(audit, "deny", "no", "never"), {Route: audit, Outcome: "fault", Error: "no keys"},
 			},
 			want: []string{public, "allow", noToken, "deny: no; never", "fault: no keys"},
+		},
+		{
+			name:      "asks the authorizer about a missing token on the REST API",
+			api:       restAPI,
+			calls:     []call{{as: nobody, route: documents}},
+			decisions: []decision{decisionOn(documents, "invalid token", "no token")},
+			want:      []string{"invalid token: no token"},
 		},
 		{
 			name:  "refuses a log without a decision",
@@ -140,7 +161,7 @@ func TestExplain(t *testing.T) {
 			t.Parallel()
 			results := make([]result, len(c.calls))
 			for i, call := range c.calls {
-				results[i].call = call
+				results[i] = result{api: c.api, call: call}
 			}
 			if err := explain(results, c.decisions); fmt.Sprint(err) != cmp.Or(c.err, "<nil>") {
 				t.Fatalf("got error %v, want %s", err, c.err)
@@ -164,9 +185,9 @@ func sample() *report {
 		tokens:  map[string]map[string]any{"owner": {"sub": "1", "company_id": "acme", "scope": "b a"}},
 		refused: map[string]string{"unassigned": "PreTokenGeneration failed: not permitted."},
 		results: []result{
-			{call: call{"owner", documents, "/documents", 200, "allow"}, status: 200, reason: "allow",
+			{api: httpAPI, call: call{"owner", documents, "/documents", 200, "allow"}, status: 200, reason: "allow",
 				body: []byte(`{"claims":{"company_id":"acme"}}`)},
-			{call: call{nobody, documents, "/documents", 401, noToken}, status: 401, reason: noToken},
+			{api: restAPI, call: call{nobody, documents, "/documents", 401, noToken}, status: 401, reason: noToken},
 		},
 	}
 }
@@ -186,9 +207,11 @@ What the access tokens carry besides Cognito's own claims:
 
 Who gets what:
 
-      AS      ROUTE           PATH        STATUS  EXPECTED  REASON
-  ok  owner   GET /documents  /documents  200     200       allow
-  NO  nobody  GET /documents  /documents  200     401       no token: refused by the gateway itself
+      API   AS      ROUTE           PATH        STATUS  EXPECTED  REASON
+  ok  HTTP  owner   GET /documents  /documents  200     200       allow
+  NO  REST  nobody  GET /documents  /documents  200     401       no token: refused by the gateway itself
+
+MiniStack answers 500 to a WebSocket with an invalid token. AWS answers 401.
 
 `
 	if got := out.String(); got != want {
@@ -225,6 +248,7 @@ func TestReportAsJSON(t *testing.T) {
       "reason": "allow"
     },
     {
+      "api": "REST",
       "as": "nobody",
       "method": "GET",
       "route": "GET /documents",
@@ -249,7 +273,7 @@ func TestReportErr(t *testing.T) {
 		want  string // part of the error; empty: no error
 	}{
 		{"nil when all is as expected", func(*report) {}, ""},
-		{"a status", func(r *report) { r.results[1].status = 403 }, "GET /documents as nobody got status 403, want 401"},
+		{"a status", func(r *report) { r.results[1].status = 403 }, "GET /documents of the REST API as nobody got status 403, want 401"},
 		{"a reason", func(r *report) { r.results[0].reason = "cached" }, `got the reason "cached", want one that says "allow"`},
 		{"a claim the backend saw", func(r *report) { r.results[0].body = []byte(`{"claims":{"company_id":"globex"}}`) },
 			"reached a backend that saw company_id globex, the token says acme"},

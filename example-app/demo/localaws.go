@@ -137,9 +137,12 @@ func (c *localAWS) clientSettings() map[string]string {
 // outputs are the stack's outputs.
 type outputs struct {
 	APIID              string `json:"ApiId"`
+	RestAPIID          string `json:"RestApiId"`
+	ChangesAPIID       string `json:"ChangesApiId"`
 	UserPoolID         string `json:"UserPoolId"`
 	ClientID           string `json:"ClientId"`
 	AuthorizerLogGroup string `json:"AuthorizerLogGroup"`
+	ChangesLogGroup    string `json:"ChangesLogGroup"`
 }
 
 func (c *localAWS) deploy(ctx context.Context) (outputs, error) {
@@ -204,8 +207,9 @@ func (c *localAWS) handbook(stack outputs) string {
   TOKEN=$('%[2]s' cognito-idp initiate-auth --client-id %[3]s --auth-flow USER_PASSWORD_AUTH \
     --auth-parameters USERNAME=%[4]s,PASSWORD=%[5]s --query AuthenticationResult.AccessToken --output text)
 
-  # call the API
+  # call the HTTP API and the REST API
   curl -i -H "Authorization: Bearer $TOKEN" '%[6]s'
+  curl -i -H "Authorization: Bearer $TOKEN" '%[10]s'
 
   # read why: the authorizer's log
   '%[2]s' logs filter-log-events --log-group-name '%[7]s' --query 'events[].[message]' --output text | grep outcome
@@ -213,7 +217,7 @@ func (c *localAWS) handbook(stack outputs) string {
   # stop it all
   kill %[8]d; rm -r '%[9]s'
 
-`, strings.Join(names, ", "), aws, stack.ClientID, users[0].name, c.password, c.url(stack, "/documents"), stack.AuthorizerLogGroup,
-		c.service.pid(), c.workspace.dir)
+`, strings.Join(names, ", "), aws, stack.ClientID, users[0].name, c.password, c.url(stack, httpAPI, "/documents"), stack.AuthorizerLogGroup,
+		c.service.pid(), c.workspace.dir, c.url(stack, restAPI, "/documents"))
 	return b.String()
 }

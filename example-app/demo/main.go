@@ -2,9 +2,9 @@
 //
 // Everything in it is the real thing except AWS itself. The real CDK CLI deploys the app that a customer would write to
 // MiniStack, an AWS that runs on this machine; users are created and signed in with the AWS CLI; the deployed Lambdas
-// run as processes; and every route is called as every user, without a token, with a tampered one and with an ID token.
-// The answers are compared with scenario.go, which says what the policy in example-app/claims.yaml means: the program
-// fails when a single one differs.
+// run as processes; and every route of the HTTP, the REST and the WebSocket API is called as every user, without a token,
+// with a tampered one and with an ID token. The answers are compared with scenario.go, which says what the policy in
+// example-app/claims.yaml means: the program fails when a single one differs.
 //
 // It runs in the root of the checkout and writes below build/ and node_modules/ only, apart from the caches of Go, npm,
 // pip and CDK. It listens on the loopback interface only, keeps the caller's AWS credentials away from all it starts,
@@ -116,7 +116,7 @@ func demo(ctx context.Context, w *workspace, show *progress, keep bool, stdout i
 	}
 	if err := show.step(ctx, "deploy", "cdk deploy", func(ctx context.Context) (_ string, err error) {
 		stack, err = cloud.deploy(ctx)
-		return "API " + stack.APIID, err
+		return fmt.Sprintf("APIs %s, %s and %s", stack.APIID, stack.RestAPIID, stack.ChangesAPIID), err
 	}); err != nil {
 		return err
 	}
@@ -126,8 +126,8 @@ func demo(ctx context.Context, w *workspace, show *progress, keep bool, stdout i
 	}); err != nil {
 		return err
 	}
-	if err := show.step(ctx, "calls", "calling every route as everybody", func(ctx context.Context) (_ string, err error) {
-		results, err = cloud.callAll(ctx, stack, calls, signedIn)
+	if err := show.step(ctx, "calls", "calling every route of every API as everybody", func(ctx context.Context) (_ string, err error) {
+		results, err = cloud.callAll(ctx, stack, signedIn)
 		return fmt.Sprintf("%d answers", len(results)), err
 	}); err != nil {
 		return err

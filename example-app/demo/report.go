@@ -50,22 +50,23 @@ func (r *report) print(out io.Writer) {
 			name = ""
 		}
 	}
-	fmt.Fprint(table, "\nWho gets what:\n\n  \tAS\tROUTE\tPATH\tSTATUS\tEXPECTED\tREASON\n")
+	fmt.Fprint(table, "\nWho gets what:\n\n  \tAPI\tAS\tROUTE\tPATH\tSTATUS\tEXPECTED\tREASON\n")
 	for _, result := range r.results {
 		mark := "ok"
 		if r.resultProblem(result) != nil {
 			mark = "NO"
 		}
-		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\t%d\t%d\t%s\n", mark, result.as, result.route, result.path, result.status,
+		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\n", mark, result.api, result.as, result.route, result.path, result.status,
 			result.want, result.reason)
 	}
-	fmt.Fprintln(table)
+	fmt.Fprintf(table, "\n%s\n\n", differences)
 	_ = table.Flush() // to a terminal or a pipe: a closed one ends the run by its signal
 }
 
 // write puts the report into a file as JSON.
 func (r *report) write(file string) error {
 	type call struct {
+		API      string `json:"api,omitempty"` // none: the HTTP API
 		As       string `json:"as"`
 		Method   string `json:"method"`
 		Route    string `json:"route"`
@@ -79,8 +80,12 @@ func (r *report) write(file string) error {
 		Calls  []call                    `json:"calls"`
 	}{Tokens: r.tokens}
 	for _, result := range r.results {
-		document.Calls = append(document.Calls, call{As: result.as, Method: result.method(), Route: result.route,
-			Path: result.path, Status: result.status, Expected: result.want, Reason: result.reason})
+		entry := call{As: result.as, Method: result.method(), Route: result.route,
+			Path: result.path, Status: result.status, Expected: result.want, Reason: result.reason}
+		if result.api != httpAPI {
+			entry.API = string(result.api)
+		}
+		document.Calls = append(document.Calls, entry)
 	}
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
@@ -119,7 +124,7 @@ func (r *report) userProblem(u user) error {
 }
 
 func (r *report) resultProblem(got result) error {
-	what := fmt.Sprintf("%s %s as %s", got.method(), got.path, got.as)
+	what := fmt.Sprintf("%s %s of the %s API as %s", got.method(), got.path, got.api, got.as)
 	if got.status != got.want {
 		return fmt.Errorf("%s got status %d, want %d", what, got.status, got.want)
 	}

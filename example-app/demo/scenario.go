@@ -60,6 +60,15 @@ const (
 	idToken  = "id-token" // sends the owner's ID token, which says who somebody is and grants nothing
 )
 
+// An api is one of the stack's APIs.
+type api string
+
+const (
+	httpAPI      api = "HTTP"
+	restAPI      api = "REST"
+	webSocketAPI api = "WebSocket"
+)
+
 // A call is one request and the answer it must get.
 type call struct {
 	as, route, path string
@@ -79,8 +88,10 @@ const (
 	documents = "GET /documents"
 	document  = "PUT /documents/{id}"
 	audit     = "GET /companies/{companyId}/audit"
+	connect   = "$connect"
 )
 
+// calls are the calls of the HTTP API and the REST API.
 var calls = []call{
 	{"owner", health, "/health", 200, public},
 	{"owner", documents, "/documents", 200, "allow"},
@@ -113,3 +124,32 @@ var calls = []call{
 	{idToken, document, "/documents/7", 403, "invalid token: token_use: this is an ID token"},
 	{idToken, audit, "/companies/acme/audit", 403, "invalid token: token_use: this is an ID token"},
 }
+
+// onREST is what a call of the HTTP API must get from the REST API: the same, but an invalid token is 401 there, and a
+// missing one is too, though it is the authorizer that says so, since API Gateway looks for it only when it caches decisions.
+func (c call) onREST() call {
+	switch {
+	case c.route == health:
+	case c.as == nobody:
+		c.because = "invalid token: no token"
+	case c.as == tampered || c.as == idToken:
+		c.want = 401
+	}
+	return c
+}
+
+// connections are the attempts to open a WebSocket. For an invalid token AWS documents 401.
+var connections = []call{
+	{"owner", connect, "", 101, "allow"},
+	{"editor", connect, "", 403, "deny: needs compliance level high"},
+	{"outsider", connect, "", 403, "deny: needs compliance level high"},
+	{nobody, connect, "", 401, noToken},
+	{tampered, connect, "", invalidWebSocketToken, "invalid token: signature"},
+	{idToken, connect, "", invalidWebSocketToken, "invalid token: token_use: this is an ID token"},
+}
+
+// invalidWebSocketToken is what MiniStack makes of an authorizer that fails with the text Unauthorized, on $connect.
+const invalidWebSocketToken = 500
+
+// differences is where the answers are not those of AWS.
+const differences = "MiniStack answers 500 to a WebSocket with an invalid token. AWS answers 401."

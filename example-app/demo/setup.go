@@ -201,14 +201,16 @@ func (w *workspace) installCDK(ctx context.Context) (string, error) {
 }
 
 // synth turns the app into a cloud assembly for this machine: MiniStack runs the Lambdas on the host, so they must be
-// built for its architecture. Everything else in the templates is what a deployment to AWS gets.
+// built for its architecture; and it does not know what REST decisions are keyed on, so they must not be cached.
+// Everything else in the templates is what a deployment to AWS gets.
 func (w *workspace) synth(ctx context.Context) (string, error) {
 	architecture := map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH]
 	if architecture == "" {
 		return "", fmt.Errorf("lambda has no architecture %s; it has amd64 and arm64", runtime.GOARCH)
 	}
 	cdk := command{name: w.cdk(), env: w.env(nil), log: w.log("synth"),
-		args: []string{"synth", "--quiet", "--no-notices", "--output", w.assembly(), "--context", "architecture=" + architecture}}
+		args: []string{"synth", "--quiet", "--no-notices", "--output", w.assembly(), "--context", "architecture=" + architecture,
+			"--context", "authorizerCache=off"}}
 	_, err := cdk.output(ctx)
 	return "for " + architecture, err
 }

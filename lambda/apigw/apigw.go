@@ -1,23 +1,49 @@
 // Package apigw answers API Gateway's authorizer requests: it verifies the access token and asks the policy.
 //
+// # Events
+//
+// A [Handler] recognises what sent an event by the event itself: an HTTP API (payload formats 2.0 and 1.0), a REST API
+// (REQUEST and TOKEN) or a WebSocket API ($connect). Rules mean the same for all of them:
+//
+//   - request.headers has lower-case names; a header or query parameter that was sent several times has all its values,
+//     separated by commas. HTTP APIs deliver them so, REST APIs only do in the fields for several values, which are read.
+//   - request.routeKey is "GET /documents/{id}" for a REST API too, made of method and resource. The event does not tell
+//     whether the API has a resource for the very method or for ANY, so the policy's rules for "GET /documents/{id}" are
+//     taken if it has some, and else those for "ANY /documents/{id}". A WebSocket API's route is "$connect"; it has no
+//     method, path or path parameters.
+//   - A TOKEN event tells nothing of the request but the token. With a policy that has rules for routes or rules that read
+//     the request, every such event is a fault.
+//
+// # Outcomes
+//
 // What comes of a request is one of four outcomes:
 //
-//   - allow: the token is valid and every rule of the route is met;
-//   - deny: the token is valid, but a rule is not met: 403;
-//   - invalid token: the token is bad for good: 403 or 401, see [Handler.InvalidToken];
-//   - fault: nothing can be said now, since keys are unreachable or the next moment may change the verdict: an error,
-//     which API Gateway answers with 500 and does not cache.
+//	              HTTP API                              REST and WebSocket API
+//	allow         isAuthorized true, or policy Allow    policy Allow
+//	deny          isAuthorized false, or policy Deny    policy Deny               403
+//	invalid token like deny, see Handler.InvalidToken   the error "Unauthorized"  401
+//	fault         an error                              an error                  500, never cached
 //
-// A backend reads the verified claims with the package backend.
+// Deny: the token is valid, but a rule is not met. Invalid token: it is bad for good. Fault: nothing can be said now, since
+// keys are unreachable or the next moment may change the verdict.
+//
+// A policy names the one method that was decided about, never more, so with a cache the identity sources of a REST API
+// must tell methods and paths apart. A request whose ARN a policy cannot name exactly, because its path has a wildcard of
+// IAM (*, ? or ${) or is too long, is refused.
+//
+// # Context
+//
+// The answer carries verified claims to the backend, which reads them with the package backend: under "claims", for simple
+// responses as a JSON object and in answers with a policy, which take scalars only, as JSON text. They are sub, client_id
+// and scopes (a list), and what the policy names under the authorizer's context. If the answer were larger than the 8 KB that API Gateway
+// takes, claims are left out, the largest first; "omittedClaims" then lists their names, as does a line in the log.
 package apigw
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 
 	"github.com/claimsmith/claimsmith/lambda/policy"
 	"github.com/claimsmith/claimsmith/lambda/token"
@@ -40,7 +66,7 @@ type Verifier interface {
 type InvalidToken string
 
 const (
-	// Forbidden answers isAuthorized false: 403, cached, and no error in the function's metrics. It is the default.
+	// Forbidden refuses: 403, cached, and no error in the function's metrics. It is the default.
 	Forbidden InvalidToken = "forbidden"
 
 	// Unauthorized answers with the error "Unauthorized". AWS documents that it becomes 401 for REST APIs only; what an
@@ -48,92 +74,174 @@ const (
 	Unauthorized InvalidToken = "unauthorized"
 )
 
-// Handler answers the authorizer requests of one HTTP API: payload format 2.0, simple responses. It is a lambda.Handler.
+// Response is the form of an answer to an HTTP API. The event does not tell which one the API is configured for.
+type Response string
+
+const (
+	// Simple is a simple response. It is the default. Payload format 1.0 does not have it and always gets a policy.
+	Simple Response = "simple"
+
+	// IAMPolicy is an IAM policy for the one route and path that was decided about.
+	IAMPolicy Response = "policy"
+)
+
+// Handler answers the authorizer requests of an API. It is a lambda.Handler, and safe for concurrent use.
 type Handler struct {
 	// Verifier verifies tokens.
 	Verifier Verifier
 
-	// Program is the policy, and Checker the one of its authorizers that decides.
-	Program *policy.Program
+	// Checker is the policy's authorizer that decides.
 	Checker *policy.Checker
 
 	// Params are the values of the policy's params.
 	Params map[string]string
 
-	// InvalidToken is the answer to an invalid token. Default: [Forbidden].
+	// Sources are the places where the token may be, of which exactly one must have one. A TOKEN event has its own. For
+	// API Gateway they are identity sources, which it must know too. Default: [DefaultSources].
+	Sources []Source
+
+	// InvalidToken is the answer to an invalid token on an HTTP API. Default: [Forbidden].
 	InvalidToken InvalidToken
+
+	// Response is the form of answers to an HTTP API with payload format 2.0. Default: [Simple].
+	Response Response
+
+	// WWWAuthenticate puts into the context of a refusal, under "wwwAuthenticate", what RFC 6750 wants in the header of
+	// that name, such as `Bearer error="insufficient_scope"`. A REST API's gateway response of type ACCESS_DENIED can send
+	// it as $context.authorizer.wwwAuthenticate. An error, hence a REST API's 401, has no context. Default: false.
+	WWWAuthenticate bool
 
 	// Logger gets one line for each request: route, outcome and reasons, never a token or a claim.
 	Logger *slog.Logger
 }
 
-// answer is a simple response.
-type answer struct {
-	IsAuthorized bool           `json:"isAuthorized"`
-	Context      map[string]any `json:"context,omitempty"`
+// The outcomes, as they are logged.
+const (
+	allow   = "allow"
+	deny    = "deny"
+	invalid = "invalid token"
+	fault   = "fault"
+)
+
+// decision is what comes of a request.
+type decision struct {
+	kind     kind
+	route    string
+	keyID    string
+	outcome  string
+	reasons  []policy.Reason
+	cause    string   // of a fault
+	omitted  []string // claims that the backend does not get
+	response []byte
+	err      error
 }
 
 // Invoke answers one request.
-func (h *Handler) Invoke(ctx context.Context, payload []byte) (response []byte, err error) {
+func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	d := h.decide(ctx, payload)
+	h.log(ctx, &d)
+	return d.response, d.err
+}
+
+func (h *Handler) decide(ctx context.Context, payload []byte) (d decision) {
 	defer func() {
 		if r := recover(); r != nil {
-			h.Logger.ErrorContext(ctx, "decision", "outcome", "fault", "error", fmt.Sprintf("panic of type %T", r))
-			response, err = nil, errFault
+			d.fail(fmt.Errorf("panic of type %T", r))
 		}
 	}()
-	e, err := decode(payload)
-	if err != nil {
-		h.Logger.ErrorContext(ctx, "decision", "outcome", "fault", "error", err.Error())
-		return nil, errFault
+	sources := h.Sources
+	if len(sources) == 0 {
+		sources = DefaultSources
 	}
-	log := h.Logger.With("route", e.RouteKey)
+	reads := h.Checker.Reads()
+	e, err := decode(payload, needs{anyHeader: len(reads.Headers)+len(reads.Unkeyable) > 0, sources: sources})
+	if err != nil {
+		d.fail(err)
+		return d
+	}
+	d.kind = e.kind
+	e.request.RouteKey, e.request.Params = e.routeKey(h.Checker), h.Params
+	d.route = e.request.RouteKey
+	if e.blind(reads) {
+		d.fail(errBlind)
+		return d
+	}
 
-	raw, problem := bearer(e.credentials())
+	raw, problem, none := e.credential(sources)
 	if problem != "" {
-		return h.invalid(ctx, log, problem)
+		challenge := `Bearer error="invalid_token"`
+		if none {
+			challenge = "Bearer" // to ask for a token is no error yet
+		}
+		h.invalid(&d, e, problem, challenge)
+		return d
 	}
 	verified, err := h.Verifier.Verify(ctx, raw)
 	if rejected, ok := errors.AsType[*token.RejectedError](err); ok {
-		return h.invalid(ctx, log, rejected.Reason)
+		h.invalid(&d, e, rejected.Reason, `Bearer error="invalid_token"`)
+		return d
 	}
 	if err != nil {
-		log.ErrorContext(ctx, "decision", "outcome", "fault", "error", err.Error())
-		return nil, errFault
+		d.fail(err)
+		return d
 	}
-	log = log.With("keyId", verified.KeyID)
+	d.keyID = verified.KeyID
 
-	decision := h.Checker.Check(verified.Claims, e.request(h.Params))
-	if !decision.Allowed {
-		log.InfoContext(ctx, "decision", "outcome", "deny", "reasons", decision.Reasons)
-		return json.Marshal(answer{})
+	checked := h.Checker.Check(verified.Claims, e.request)
+	if checked.Allowed && h.usesPolicy(e) && !nameable(e.arn) {
+		checked = policy.Decision{Reasons: []policy.Reason{unnamed}}
 	}
-	log.InfoContext(ctx, "decision", "outcome", "allow")
-	return json.Marshal(answer{IsAuthorized: true, Context: map[string]any{"claims": h.backendClaims(verified.Claims)}})
+	if checked.Allowed {
+		d.outcome = allow
+		d.response, d.omitted, err = h.permission(e, verified.Claims)
+	} else {
+		d.outcome, d.reasons = deny, checked.Reasons
+		d.response, err = h.refusal(e, principalOf(verified.Claims), `Bearer error="insufficient_scope"`)
+	}
+	if err != nil {
+		d.fail(err)
+	}
+	return d
 }
 
 // invalid answers a token that is bad for good.
-func (h *Handler) invalid(ctx context.Context, log *slog.Logger, reason string) ([]byte, error) {
-	log.InfoContext(ctx, "decision", "outcome", "invalid token", "reasons", []policy.Reason{{Path: "token", Message: reason}})
-	if h.InvalidToken == Unauthorized {
-		return nil, errUnauthorized
+func (h *Handler) invalid(d *decision, e *event, reason, challenge string) {
+	d.outcome, d.reasons = invalid, []policy.Reason{{Path: "token", Message: reason}}
+	if e.kind != http1 && e.kind != http2 || h.InvalidToken == Unauthorized {
+		d.err = errUnauthorized
+		return
 	}
-	return json.Marshal(answer{})
+	var err error
+	if d.response, err = h.refusal(e, "unverified", challenge); err != nil {
+		d.fail(err)
+	}
 }
 
-// backendClaims are the verified claims that a backend gets: who calls through which client, the scopes and groups as
-// lists, and the policy's own claims, as they are in the token.
-func (h *Handler) backendClaims(payload map[string]any) map[string]any {
-	claims := map[string]any{}
-	for _, name := range append(h.Program.ClaimNames(), "sub", "client_id") {
-		if v, ok := payload[name]; ok {
-			claims[name] = v
+// fail makes the outcome a fault.
+func (d *decision) fail(cause error) {
+	*d = decision{kind: d.kind, route: d.route, keyID: d.keyID, outcome: fault, cause: cause.Error(), err: errFault}
+}
+
+func (h *Handler) log(ctx context.Context, d *decision) {
+	attrs := make([]slog.Attr, 0, 5)
+	for _, a := range []slog.Attr{
+		slog.String("outcome", d.outcome), slog.String("api", string(d.kind)), slog.String("route", d.route),
+		slog.String("keyId", d.keyID), slog.String("error", d.cause),
+	} {
+		if a.Value.String() != "" {
+			attrs = append(attrs, a)
 		}
 	}
-	scope, _ := payload["scope"].(string)
-	claims["scopes"] = strings.Fields(scope)
-	claims["groups"] = []any{}
-	if groups, ok := payload["cognito:groups"].([]any); ok {
-		claims["groups"] = groups
+	if d.reasons != nil {
+		attrs = append(attrs, slog.Any("reasons", d.reasons))
 	}
-	return claims
+	level := slog.LevelInfo
+	if d.outcome == fault {
+		level = slog.LevelError
+	}
+	h.Logger.LogAttrs(ctx, level, "decision", attrs...)
+	if len(d.omitted) > 0 {
+		h.Logger.LogAttrs(ctx, slog.LevelWarn, "claims left out: the answer would exceed API Gateway's limit", slog.Any("claims", d.omitted),
+			slog.Int("limit", maxAnswer))
+	}
 }

@@ -2,9 +2,19 @@
 // authorizers.
 //
 // The construct bundles it with the policy, as policy.json beside the executable, and sets its environment:
-// CLAIMSMITH_AUTHORIZER, the authorizer's name; CLAIMSMITH_USER_POOLS, the accepted user pools and app clients as a JSON list
-// of [token.Pool]; CLAIMSMITH_INVALID_TOKEN, an [apigw.InvalidToken]; and CLAIMSMITH_PARAM_<name> for each of the policy's
-// params.
+//
+//	CLAIMSMITH_AUTHORIZER        the name of the policy's authorizer
+//	CLAIMSMITH_USER_POOLS        the accepted user pools and app clients, a JSON list of token.Pool
+//	CLAIMSMITH_PARAM_<name>      the value of each of the policy's params
+//
+// and, where the default is not what is wanted:
+//
+//	CLAIMSMITH_INVALID_TOKEN     what an HTTP API is told about an invalid token: forbidden (default) or unauthorized
+//	CLAIMSMITH_RESPONSE          the form of answers to an HTTP API with payload format 2.0: simple (default) or policy
+//	CLAIMSMITH_TOKEN_SOURCES     where the token may be, such as header:Authorization,subprotocol: see apigw.ParseSources
+//	CLAIMSMITH_WWW_AUTHENTICATE  true puts what RFC 6750 wants in that header into the context of refusals
+//
+// What sent an event is told by the event, so one function serves APIs of every kind.
 package main
 
 import (
@@ -12,7 +22,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
@@ -20,6 +32,9 @@ import (
 	"github.com/claimsmith/claimsmith/lambda/internal/boot"
 	"github.com/claimsmith/claimsmith/lambda/token"
 )
+
+// prefetchTimeout bounds how long the start waits for keys.
+const prefetchTimeout = time.Second
 
 func main() {
 	handler, err := handler()
@@ -44,9 +59,23 @@ func handler() (*apigw.Handler, error) {
 	if !ok {
 		return nil, fmt.Errorf("CLAIMSMITH_AUTHORIZER is %q; the policy has %s", name, strings.Join(program.CheckerNames(), ", "))
 	}
-	invalid := apigw.InvalidToken(os.Getenv("CLAIMSMITH_INVALID_TOKEN"))
-	if invalid != apigw.Forbidden && invalid != apigw.Unauthorized {
-		return nil, fmt.Errorf("CLAIMSMITH_INVALID_TOKEN is %q; allowed are %s and %s", invalid, apigw.Forbidden, apigw.Unauthorized)
+	invalid, err := oneOf("CLAIMSMITH_INVALID_TOKEN", apigw.Forbidden, apigw.Unauthorized)
+	if err != nil {
+		return nil, err
+	}
+	response, err := oneOf("CLAIMSMITH_RESPONSE", apigw.Simple, apigw.IAMPolicy)
+	if err != nil {
+		return nil, err
+	}
+	challenge, err := oneOf("CLAIMSMITH_WWW_AUTHENTICATE", "false", "true")
+	if err != nil {
+		return nil, err
+	}
+	sources := apigw.DefaultSources
+	if list := os.Getenv("CLAIMSMITH_TOKEN_SOURCES"); list != "" {
+		if sources, err = apigw.ParseSources(list); err != nil {
+			return nil, fmt.Errorf("CLAIMSMITH_TOKEN_SOURCES: %w", err)
+		}
 	}
 	var pools []token.Pool
 	if err := json.Unmarshal([]byte(os.Getenv("CLAIMSMITH_USER_POOLS")), &pools); err != nil {
@@ -57,17 +86,33 @@ func handler() (*apigw.Handler, error) {
 		return nil, err
 	}
 	logger := boot.Logger(os.Stdout, os.Getenv("AWS_LAMBDA_LOG_LEVEL"))
-	// Lambda bills the init phase in full, but a token that comes first need not wait. Without keys the first request
-	// fetches them.
-	if err := verifier.Prefetch(context.Background()); err != nil {
+	// A token that comes first need not wait then. Lambda bills the init phase in full, and a slow endpoint must not hold up
+	// the start for long; without keys the first request fetches them.
+	ctx, cancel := context.WithTimeout(context.Background(), prefetchTimeout)
+	defer cancel()
+	if err := verifier.Prefetch(ctx); err != nil {
 		logger.Warn("keys", "error", err.Error())
 	}
 	return &apigw.Handler{
-		Verifier:     verifier,
-		Program:      program,
-		Checker:      checker,
-		Params:       params,
-		InvalidToken: invalid,
-		Logger:       logger,
+		Verifier:        verifier,
+		Checker:         checker,
+		Params:          params,
+		Sources:         sources,
+		InvalidToken:    invalid,
+		Response:        response,
+		WWWAuthenticate: challenge == "true",
+		Logger:          logger,
 	}, nil
+}
+
+// oneOf reads an environment variable that has one of the given values, of which the first is the default.
+func oneOf[T ~string](name string, values ...T) (T, error) {
+	value := T(os.Getenv(name))
+	if value == "" {
+		return values[0], nil
+	}
+	if !slices.Contains(values, value) {
+		return "", fmt.Errorf("%s is %q; allowed are %q", name, value, values)
+	}
+	return value, nil
 }

@@ -4,6 +4,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -24,30 +25,51 @@ func TestHandler(t *testing.T) {
 	pool := tokentest.NewPool()
 	server := httptest.NewServer(pool)
 	t.Cleanup(server.Close)
-	t.Setenv("AWS_ENDPOINT_URL", server.URL)
 
-	const pools = `[{"userPoolId": "eu-west-1_Example", "clientIds": ["web"]}]`
-	for _, c := range []struct{ name, invalid, pools, want string }{
-		{"", "forbidden", pools, `CLAIMSMITH_AUTHORIZER is ""; the policy has A, B`},
-		{"C", "forbidden", pools, `CLAIMSMITH_AUTHORIZER is "C"; the policy has A, B`},
-		{"A", "", pools, `CLAIMSMITH_INVALID_TOKEN is ""; allowed are forbidden and unauthorized`},
-		{"A", "forbidden", "", "CLAIMSMITH_USER_POOLS is no JSON list of user pools"},
-		{"A", "forbidden", "[]", "token: pools: none configured"},
-		{"A", "forbidden", `[{"userPoolId": "eu-west-1_Example"}]`, "token: pools[0].clientIds: none configured"},
-		{"A", "unauthorized", pools, ""},
-		{"B", "forbidden", pools, ""},
+	for name, c := range map[string]struct {
+		environment map[string]string
+		want        string // the error
+		check       func(*apigw.Handler) bool
+	}{
+		"nothing optional": {nil, "", func(h *apigw.Handler) bool {
+			return h.InvalidToken == apigw.Forbidden && h.Response == apigw.Simple && !h.WWWAuthenticate && reflect.DeepEqual(h.Sources, apigw.DefaultSources)
+		}},
+		"everything": {map[string]string{
+			"CLAIMSMITH_AUTHORIZER": "B", "CLAIMSMITH_INVALID_TOKEN": "unauthorized", "CLAIMSMITH_RESPONSE": "policy",
+			"CLAIMSMITH_TOKEN_SOURCES": "header:Authorization,subprotocol", "CLAIMSMITH_WWW_AUTHENTICATE": "true",
+		}, "", func(h *apigw.Handler) bool {
+			return h.InvalidToken == apigw.Unauthorized && h.Response == apigw.IAMPolicy && h.WWWAuthenticate && len(h.Sources) == 2
+		}},
+		"no authorizer":             {map[string]string{"CLAIMSMITH_AUTHORIZER": ""}, `CLAIMSMITH_AUTHORIZER is ""; the policy has A, B`, nil},
+		"an unknown authorizer":     {map[string]string{"CLAIMSMITH_AUTHORIZER": "C"}, `CLAIMSMITH_AUTHORIZER is "C"; the policy has A, B`, nil},
+		"an unknown answer":         {map[string]string{"CLAIMSMITH_INVALID_TOKEN": "no"}, `CLAIMSMITH_INVALID_TOKEN is "no"; allowed are ["forbidden" "unauthorized"]`, nil},
+		"an unknown form":           {map[string]string{"CLAIMSMITH_RESPONSE": "no"}, `CLAIMSMITH_RESPONSE is "no"; allowed are ["simple" "policy"]`, nil},
+		"an unknown switch":         {map[string]string{"CLAIMSMITH_WWW_AUTHENTICATE": "1"}, `CLAIMSMITH_WWW_AUTHENTICATE is "1"; allowed are ["false" "true"]`, nil},
+		"an unknown source":         {map[string]string{"CLAIMSMITH_TOKEN_SOURCES": "body"}, `CLAIMSMITH_TOKEN_SOURCES: apigw: "body" is no source of tokens`, nil},
+		"pools that are no JSON":    {map[string]string{"CLAIMSMITH_USER_POOLS": ""}, "CLAIMSMITH_USER_POOLS is no JSON list of user pools", nil},
+		"no pools":                  {map[string]string{"CLAIMSMITH_USER_POOLS": "[]"}, "token: pools: none configured", nil},
+		"a pool without clients":    {map[string]string{"CLAIMSMITH_USER_POOLS": `[{"userPoolId": "eu-west-1_Example"}]`}, "token: pools[0].clientIds: none configured", nil},
+		"keys that are unreachable": {map[string]string{"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "", func(*apigw.Handler) bool { return true }},
 	} {
-		t.Setenv("CLAIMSMITH_AUTHORIZER", c.name)
-		t.Setenv("CLAIMSMITH_INVALID_TOKEN", c.invalid)
-		t.Setenv("CLAIMSMITH_USER_POOLS", c.pools)
-		h, err := handler()
-		switch {
-		case c.want == "" && err != nil:
-			t.Errorf("%+v: %v", c, err)
-		case c.want == "" && h.InvalidToken != apigw.InvalidToken(c.invalid):
-			t.Errorf("%+v: answers %q", c, h.InvalidToken)
-		case c.want != "" && (err == nil || !strings.HasPrefix(err.Error(), c.want)):
-			t.Errorf("%+v: got %v", c, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("AWS_ENDPOINT_URL", server.URL)
+			t.Setenv("CLAIMSMITH_AUTHORIZER", "A")
+			t.Setenv("CLAIMSMITH_USER_POOLS", `[{"userPoolId": "`+pool.ID+`", "clientIds": ["web"]}]`)
+			for name, value := range c.environment {
+				t.Setenv(name, value)
+			}
+			h, err := handler()
+			switch {
+			case c.want == "" && err != nil:
+				t.Error(err)
+			case c.want == "" && !c.check(h):
+				t.Errorf("got %+v", h)
+			case c.want != "" && (err == nil || !strings.HasPrefix(err.Error(), c.want)):
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	if pool.Fetches() == 0 {
+		t.Error("no keys were fetched at the start")
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"cel.dev/cel-go/cel"
 )
 
 // Decision is the answer to one request. The zero value denies.
@@ -53,6 +55,12 @@ type Reads struct {
 // Routes are the route keys that the policy names, sorted.
 func (c *Checker) Routes() []string { return sortedKeys(c.routes) }
 
+// HasRoute tells whether the policy names a route.
+func (c *Checker) HasRoute(key string) bool {
+	_, ok := c.routes[key]
+	return ok
+}
+
 // CoversAll tells whether there are default rules. Without them a route that the policy does not name is refused.
 func (c *Checker) CoversAll() bool { return len(c.defaults) > 0 }
 
@@ -84,19 +92,7 @@ func (c *Checker) Check(claims map[string]any, request Request) Decision {
 		}}}
 	}
 	token, bad := c.token(claims)
-	env := map[string]any{
-		"claims": token,
-		"request": map[string]any{
-			"method":          request.Method,
-			"path":            request.Path,
-			"routeKey":        request.RouteKey,
-			"pathParameters":  orEmpty(request.PathParameters),
-			"queryParameters": orEmpty(request.QueryParameters),
-			"headers":         orEmpty(request.Headers),
-			"sourceIp":        request.SourceIP,
-		},
-		"params": orEmpty(request.Params),
-	}
+	env := &checkEnvironment{claims: token, request: request}
 	var reasons []Reason
 	for _, set := range [][]rule{c.defaults, rules} {
 		for i := range set {
@@ -108,7 +104,40 @@ func (c *Checker) Check(claims map[string]any, request Request) Decision {
 	return Decision{Allowed: len(reasons) == 0, Reasons: reasons}
 }
 
-func (r *rule) check(env map[string]any, bad map[string]*mismatch) (Reason, bool) {
+// checkEnvironment resolves the names that rules know. The request's is made when a rule asks for it.
+type checkEnvironment struct {
+	claims  map[string]any
+	request Request
+	asked   map[string]any
+}
+
+func (e *checkEnvironment) ResolveName(name string) (any, bool) {
+	switch name {
+	case "claims":
+		return e.claims, true
+	case "params":
+		return orEmpty(e.request.Params), true
+	case "request":
+		if e.asked == nil {
+			e.asked = map[string]any{
+				"method":          e.request.Method,
+				"path":            e.request.Path,
+				"routeKey":        e.request.RouteKey,
+				"pathParameters":  orEmpty(e.request.PathParameters),
+				"queryParameters": orEmpty(e.request.QueryParameters),
+				"headers":         orEmpty(e.request.Headers),
+				"sourceIp":        e.request.SourceIP,
+			}
+		}
+		return e.asked, true
+	default:
+		return nil, false
+	}
+}
+
+func (e *checkEnvironment) Parent() cel.Activation { return nil }
+
+func (r *rule) check(env *checkEnvironment, bad map[string]*mismatch) (Reason, bool) {
 	for _, name := range r.claims {
 		if m := bad[name]; m != nil {
 			return Reason{Path: r.path, Message: r.message + " (" + m.message() + ")"}, false
@@ -130,12 +159,12 @@ func (c *Checker) token(payload map[string]any) (map[string]any, map[string]*mis
 		if !present {
 			continue
 		}
-		decoded, m := s.decode(v, child("claims", name))
+		decoded, m := s.decode(v)
 		if m != nil {
 			if bad == nil {
 				bad = map[string]*mismatch{}
 			}
-			bad[name] = m
+			bad[name] = m.below(child("claims", name))
 			continue
 		}
 		token[name] = decoded
@@ -150,26 +179,17 @@ func claimOf(payload map[string]any, name string) (any, bool) {
 		if v, ok := payload["cognito:groups"]; ok {
 			return v, true
 		}
-		return []any{}, true
+		return []string{}, true
 	case "scopes":
 		v, ok := payload["scope"]
 		if text, isText := v.(string); isText || !ok {
-			return fields(text), true
+			return strings.Fields(text), true
 		}
 		return v != nil, true // not the text that it must be, hence no list of scopes either
 	default:
 		v, ok := payload[name]
 		return v, ok
 	}
-}
-
-func fields(s string) []any {
-	words := strings.Fields(s)
-	list := make([]any, len(words))
-	for i, w := range words {
-		list[i] = w
-	}
-	return list
 }
 
 // each visits the rules, default rules first.

@@ -65,6 +65,8 @@ func TestCheckTypes(t *testing.T) {
 	for _, c := range []struct{ name, claims, rule, token, want string }{
 		{"2 and 2.0 are equal for an int claim", "{n: {value: 2}}", "claims.n == 2", `{"n": 2.0}`, ""},
 		{"2 and 2.0 are equal for a double claim", "{n: {value: 2.0}}", "claims.n == 2.0 && claims.n / 4.0 == 0.5", `{"n": 2}`, ""},
+		{"an int claim equals a float", "{n: {value: 2}}", "claims.n == 2.0 && 2.0 == claims.n && claims.n != 2.5 && claims.n in [1.5, 2.0]", `{"n": 2}`, ""},
+		{"a float claim equals an int", "{n: {value: 2.0}}", "claims.n == 2 && claims.n in [1, 2]", `{"n": 2}`, ""},
 		{"int and double compare", "{n: {value: 2}}", "claims.n < 2.5 && claims.n >= 2.0", `{"n": 2}`, ""},
 		{"a fraction is no int", "{n: {value: 2}}", "claims.n == 2", `{"n": 2.5}`, "m (claims.n is no int)"},
 		{"text is no number", "{n: {value: 2}}", "claims.n == 2", `{"n": "2"}`, "m (claims.n is no int)"},
@@ -134,13 +136,13 @@ func TestContext(t *testing.T) {
 	token := payload(t, `{"sub": "u", "client_id": "c", "scope": "s t", "cognito:groups": ["g"], "tier": 3, "a.b": "x", "jti": "j", "exp": 9007199254740993}`)
 	byDefault, _ := mustCompile(t, claims+"authorizers: {A: {default: [{rule: 'true'}]}}").Checker("A")
 	equal(t, "by default", byDefault.Context(token), map[string]any{
-		"sub": "u", "client_id": "c", "scopes": []any{"s", "t"}, "groups": []any{"g"}, "tier": json.Number("3"), "a.b": "x",
+		"sub": "u", "client_id": "c", "scopes": []string{"s", "t"}, "groups": []any{"g"}, "tier": json.Number("3"), "a.b": "x",
 	})
-	equal(t, "of a machine", byDefault.Context(payload(t, `{"client_id": "c"}`)), map[string]any{"client_id": "c", "scopes": []any{}, "groups": []any{}})
+	equal(t, "of a machine", byDefault.Context(payload(t, `{"client_id": "c"}`)), map[string]any{"client_id": "c", "scopes": []string{}, "groups": []string{}})
 	chosen, _ := mustCompile(t, claims+"authorizers: {A: {default: [{rule: 'true'}], context: [tier, exp, username]}}").Checker("A")
-	equal(t, "as chosen", chosen.Context(token), map[string]any{"tier": json.Number("3"), "exp": json.Number("9007199254740993")})
+	equal(t, "as chosen", chosen.Context(token), map[string]any{"sub": "u", "client_id": "c", "scopes": []string{"s", "t"}, "tier": json.Number("3"), "exp": json.Number("9007199254740993")})
 	none, _ := mustCompile(t, claims+"authorizers: {A: {default: [{rule: 'true'}], context: []}}").Checker("A")
-	equal(t, "nothing", none.Context(token), map[string]any{})
+	equal(t, "nothing more", none.Context(token), map[string]any{"sub": "u", "client_id": "c", "scopes": []string{"s", "t"}})
 }
 
 func TestRoutes(t *testing.T) {

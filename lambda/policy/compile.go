@@ -57,7 +57,7 @@ func (c *compiler) policy(p *Policy) *Program {
 				break
 			}
 			if token == IDToken && slices.Contains(flatInID, name) && slices.Contains([]kind{objectKind, mapKind, listKind}, compiled.shape.kind) {
-				c.fail(path, "claim %q of an ID token cannot hold %s, only a string, number or boolean", name, compiled.shape)
+				c.fail(path, "claim %q of an ID token must be a string, number or boolean, not of type %s", name, compiled.shape)
 			}
 		}
 		if refused {
@@ -99,6 +99,9 @@ func (c *compiler) tokens(path string, in []Token) []Token {
 		c.fail(child(path, "tokens"), "names no token; allowed are %q and %q", AccessToken, IDToken)
 	}
 	for i, token := range in {
+		if slices.Contains(in[:i], token) {
+			c.fail(item(child(path, "tokens"), i), "%q is listed twice", token)
+		}
 		if token != AccessToken && token != IDToken && !c.unreadable[item(child(path, "tokens"), i)] {
 			c.fail(item(child(path, "tokens"), i), "%q is unknown%s; allowed are %q and %q", token,
 				DidYouMean(string(token), []string{string(AccessToken), string(IDToken)}), AccessToken, IDToken)
@@ -349,6 +352,8 @@ func (c *compiler) scopes(mint *language, path string, in []Scope) []scope {
 			c.fail(path, "has no scope; give its name, such as \"documents/read\"")
 		case blank.MatchString(s.Scope):
 			c.fail(path, "scope %q contains a blank; write one entry for each scope", s.Scope)
+		case slices.ContainsFunc(in[:i], func(earlier Scope) bool { return earlier.Scope == s.Scope && earlier.When == "" }):
+			c.fail(path, "scope %q is listed before, without a condition; remove one of the two", s.Scope)
 		}
 		compiled := scope{name: s.Scope, path: path}
 		if s.When != "" {
@@ -361,7 +366,7 @@ func (c *compiler) scopes(mint *language, path string, in []Scope) []scope {
 
 var (
 	authorizerName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*$`)
-	routeKey       = regexp.MustCompile(`^(?:(?:ANY|DELETE|GET|HEAD|OPTIONS|PATCH|POST|PUT) /\S*|\$default|\$connect)$`)
+	routeKey       = regexp.MustCompile(`^(?:(?:ANY|DELETE|GET|HEAD|OPTIONS|PATCH|POST|PUT) /(?:[^\s{}/]+/|\{[^\s{}/+]+\+?\}/)*(?:[^\s{}/]+|\{[^\s{}/+]+\+?\})?|\$default|\$connect)$`)
 	routeParameter = regexp.MustCompile(`\{([^{}+]+)\+?\}`)
 )
 
@@ -392,8 +397,9 @@ func (c *compiler) authorizer(check *language, name string, in Authorizer, prog 
 
 // context is what of the token the backend gets to know.
 func (c *compiler) context(check *language, path string, in []string, prog *Program) []string {
+	names := []string{"sub", "client_id", "scopes"}
 	if in == nil {
-		names := []string{"sub", "client_id", "scopes", "groups"}
+		names = append(names, "groups")
 		for _, claim := range prog.claims {
 			if slices.Contains(claim.tokens, AccessToken) {
 				names = appendNew(names, claim.name)
@@ -403,11 +409,15 @@ func (c *compiler) context(check *language, path string, in []string, prog *Prog
 	}
 	known := sortedKeys(check.vars["claims"].fields)
 	for i, name := range in {
+		if slices.Contains(in[:i], name) {
+			c.fail(item(path, i), "claim %q is listed twice", name)
+		}
 		if path := item(path, i); !slices.Contains(known, name) && !c.unreadable[path] {
 			c.fail(path, "no claim %q is minted, nor does Cognito put it into an access token%s", name, DidYouMean(name, known))
 		}
+		names = appendNew(names, name)
 	}
-	return slices.Clone(in)
+	return names
 }
 
 // rules compiles rules. route is the route that they belong to, nil for default rules.

@@ -109,7 +109,7 @@ p.yaml:1:232: claims.g.type: type "x" is unknown; allowed are string, bool, int,
 p.yaml:1:33: claims.a.tokens[0]: "acess" is unknown (did you mean "access"?); allowed are "access" and "id"
 p.yaml:1:56: claims.b.tokens: names no token; allowed are "access" and "id"
 p.yaml:1:69: claims.sub: claim "sub" is protected by Cognito and cannot be set in an ID token; choose another name
-p.yaml:1:100: claims.address: claim "address" of an ID token cannot hold object, only a string, number or boolean
+p.yaml:1:100: claims.address: claim "address" of an ID token must be a string, number or boolean, not of type object
 p.yaml:1:172: claims.c.d.tokens: a nested claim is where the outer one is; remove it, or give it to the outer claim`},
 		{"a rule about a claim of the ID token", "claims: {a: {value: 1, tokens: [id]}}\nauthorizers: {A: {default: [{rule: claims.a == 1}]}}", `
 p.yaml:2:42: authorizers.A.default[0].rule: no claim "a" is minted, nor does Cognito put it into an access token
@@ -129,7 +129,17 @@ p.yaml:2:195: suppress[7]: claim "cognito:username" is protected by Cognito and 
 p.yaml:1:16: groups.expr: must yield a list of strings, but yields string
 p.yaml:1:33: groups.when: must be true or false, but yields string`},
 		{"token budget", "tokenBudget: 100", `p.yaml:1:14: tokenBudget: 100 bytes are too few: Cognito's own claims take about 1410`},
-		{"token budget of another kind", "tokenBudget: 8k", `p.yaml:1:14: tokenBudget: must be a whole number, found the string "8k"`},
+		{"token budget of nothing", "tokenBudget: 0", `p.yaml:1:14: tokenBudget: must be a positive whole number, found the number 0`},
+		{"empty text", "claims: {a: {value: 1, when: ''}, b: {attribute: '', value: ''}}\nscopes: {add: [{scope: s, when: ''}]}", `
+p.yaml:1:30: claims.a.when: is empty; give a value or leave the key out
+p.yaml:1:50: claims.b.attribute: is empty; give a value or leave the key out
+p.yaml:2:33: scopes.add[0].when: is empty; give a value or leave the key out`},
+		{"listed twice", "claims: {a: {value: 1, tokens: [id, id]}}\nscopes: {add: [s, {scope: s, when: \"user.name == ''\"}, s]}\nauthorizers: {A: {default: [{rule: 'true'}], context: [sub, sub]}}", `
+p.yaml:1:37: claims.a.tokens[1]: "id" is listed twice
+p.yaml:2:19: scopes.add[1]: scope "s" is listed before, without a condition; remove one of the two
+p.yaml:2:56: scopes.add[2]: scope "s" is listed before, without a condition; remove one of the two
+p.yaml:3:61: authorizers.A.context[1]: claim "sub" is listed twice`},
+		{"token budget of another kind", "tokenBudget: 8k", `p.yaml:1:14: tokenBudget: must be a positive whole number, found the string "8k"`},
 		{"token that is too large for sure", "tokenBudget: 1600\nclaims: {a: {value: " + strings.Repeat("x", 90) + "}, b: {value: [" + strings.Repeat("y", 60) + "]}, c: {value: z}}\nscopes: {add: [documents/read]}", `p.yaml:1:14: tokenBudget: the access token would have about 1665 bytes, at most 1600 are allowed; the biggest parts are claims.a (97 bytes), claims.b (69 bytes), scopes (17 bytes); make them smaller, or raise tokenBudget if what carries the token allows it`},
 		{"context", "authorizers: {A: {default: [{rule: 'true'}], context: [sub, clientid]}}", `p.yaml:1:61: authorizers.A.context[1]: no claim "clientid" is minted, nor does Cognito put it into an access token (did you mean "client_id"?)`},
 
@@ -164,7 +174,7 @@ p.yaml:1:40: claims.b.expr: yields map(int, int), which Cognito cannot carry: th
 p.yaml:1:61: claims.c.expr: yields timestamp, which Cognito cannot carry: a token carries strings, numbers, booleans, lists of those, and objects
 p.yaml:1:109: claims.d.expr: yields null, which Cognito cannot carry: a token carries strings, numbers, booleans, lists of those, and objects`},
 		{"too costly", "claims: {a: {expr: \"user.groups.all(a, user.groups.all(b, user.groups.all(c, a + b != c)))\"}}",
-			`p.yaml:1:20: claims.a.expr: the expression may cost 621060603 steps; at most 1000000 are allowed: avoid loops inside loops and repeated text operations`},
+			`p.yaml:1:20: claims.a.expr: the expression may cost 84060603 steps; at most 10000000 are allowed: avoid loops inside loops and repeated text operations`},
 		{"regular expression", "claims: {a: {expr: \"user.name.matches('(')\"}}", "p.yaml:1:20: claims.a.expr: cannot be evaluated: error parsing regexp: missing closing ): `(`"},
 		{"block and folded text", `claims:
   a:
@@ -187,7 +197,7 @@ p.yaml:8:11: claims.b.expr: user has no field "nam" (did you mean "name"?); it h
 		// Scopes.
 		{"scopes", "scopes:\n  add: [a, 'b c', {scope: ''}, {when: 'true'}]\n  suppress: [a, {scope: d, when: '1'}]", `
 p.yaml:2:12: scopes.add[1]: scope "b c" contains a blank; write one entry for each scope
-p.yaml:2:19: scopes.add[2]: has no scope; give its name, such as "documents/read"
+p.yaml:2:27: scopes.add[2].scope: is empty; give a value or leave the key out
 p.yaml:2:32: scopes.add[3]: has no scope; give its name, such as "documents/read"
 p.yaml:3:14: scopes.suppress[0]: scope "a" is added too, always; Cognito lets the suppression win: remove one of the two
 p.yaml:3:34: scopes.suppress[1].when: must be true or false, but yields int`},
@@ -294,6 +304,34 @@ func TestReservedClaimsAreRefused(t *testing.T) {
 	}
 }
 
+// What people write naturally must be within the limit on cost.
+func TestNaturalExpressionsCompile(t *testing.T) {
+	t.Parallel()
+	for _, rule := range []string{
+		"'admin' in claims.?l.orValue([])", "sets.contains(claims.?l.orValue([]), ['a', 'b'])", "claims.?s.orValue('').contains('x')",
+		"claims.?s.orValue('').matches('^[a-z]+$')", "claims.?s.orValue('').lowerAscii() == 'x'", "claims.?l.orValue([]).exists(x, x in claims.groups)",
+		"claims.?s.optMap(v, v + 'x').orValue('') == 'x'", "claims.?l.orValue([]).map(x, x.trim()).exists(x, x in claims.scopes)",
+		"has(claims['a/b']) && claims['a/b'] == 'x'", "has(claims['o']['p']) && has(request.headers['x-y'])", "request.path.split('/').exists(x, x in claims.groups)",
+		"claims.n == 2.0 && 2.0 != claims.n && 2u == claims.n && 2.0 in [1, 2]",
+	} {
+		_, err := Compile(&Policy{
+			Claims: map[string]Claim{
+				"l": {Attribute: "l", As: AsList}, "s": {Attribute: "s"}, "a/b": {Attribute: "x"}, "n": {Value: 2},
+				"o": {Claims: map[string]Claim{"p": {Attribute: "p"}}},
+			},
+			Authorizers: map[string]Authorizer{"A": {Default: []Rule{{Rule: rule}}}},
+		})
+		if err != nil {
+			t.Errorf("%s: %v", rule, err)
+		}
+	}
+	for _, expr := range []string{"user.attributes[?'csv'].orValue('').split(',').map(x, x.trim())", "user.groups.filter(g, user.groups.exists(h, h == g + '-x'))"} {
+		if _, err := Compile(&Policy{Claims: map[string]Claim{"a": {Expr: expr}}}); err != nil {
+			t.Errorf("%s: %v", expr, err)
+		}
+	}
+}
+
 func TestReservedClaimsOfIDTokensAreRefused(t *testing.T) {
 	t.Parallel()
 	mint := func(name string) error {
@@ -362,9 +400,9 @@ p.yaml:2:45: authorizers.A.default[0].rule: claims.a.plan may be absent, and the
             ^`},
 		{"the users' own scope", "scopes: {suppress: [aws.cognito.signin.user.admin]}", `
 p.yaml:1:21: scopes.suppress[0]: without scope "aws.cognito.signin.user.admin" users can no longer read or change their own profile, password and devices with their token; that is often meant, so acknowledge this warning then`},
-		{"a claim of the caller's choice that a rule relies on", "claims: {a: {expr: \"client.metadata[?'x']\"}, b: {expr: client.metadata.x}, c: {d: {value: 1, when: \"client.metadata.size() > 0\"}}}\nauthorizers: {A: {default: [{rule: claims.?a.hasValue()}, {rule: claims.?c.d.hasValue()}]}}", `
+		{"a claim of the caller's choice that a rule relies on", "claims: {a: {expr: \"client.metadata[?'x']\"}, b: {expr: \"client.metadata[?'x']\"}, c: {d: {value: 1, when: \"client.metadata.size() > 0\"}}}\nauthorizers: {A: {default: [{rule: claims.?a.hasValue()}, {rule: claims.?c.d.hasValue()}]}}", `
 p.yaml:1:10: claims.a: comes from client.metadata, which the caller chooses freely, but a rule relies on it; take it from an attribute or a group
-p.yaml:1:80: claims.c.d: comes from client.metadata, which the caller chooses freely, but a rule relies on it; take it from an attribute or a group`},
+p.yaml:1:86: claims.c.d: comes from client.metadata, which the caller chooses freely, but a rule relies on it; take it from an attribute or a group`},
 		{"never true", "claims: {a: {value: 1, when: \"user.name == 'x' && 1 > 2\"}}\nscopes: {add: [{scope: s, when: 'false'}]}\nauthorizers: {A: {default: [{rule: \"request.path == 'x' && false\"}]}}", `
 p.yaml:1:31: claims.a.when: can never be true
     user.name == 'x' && 1 > 2
@@ -399,6 +437,27 @@ p.yaml:10:15: authorizers.A.default[1].rule: can never be true with the claims t
 p.yaml:12:15: authorizers.A.default[3].rule: can never be true with the claims that the policy mints, so it refuses every request
     claims.?roles.owner.permission.orValue('') == 'ful'
     ^`},
+		{"Cognito's claims that may be absent", "authorizers: {A: {default: [{rule: claims.username == 'x'}, {rule: has(claims.acr) && claims.acr == 'x' && claims.sub == 'x'}]}}", `
+p.yaml:1:42: authorizers.A.default[0].rule: claims.username may be absent, and the rule then refuses the request; if that is meant, say so with has(claims.username) && …, otherwise read it with .? and orValue
+    claims.username == 'x'
+          ^`},
+		{"attributes that users may lack", `claims:
+  a: {expr: "user.attributes['custom:a'] + user.attributes.sub"}
+  b: {value: 1, when: "client.metadata.b == 'x'"}
+  c: {expr: "user.attributes.c", onError: omit}
+  d: {expr: "has(user.attributes.d) ? user.attributes.d : ''"}
+  e: {expr: "'e' in user.attributes ? user.attributes.e : ''"}
+scopes: {add: [{scope: s, when: "user.attributes.s == 'x'"}]}
+`, `
+p.yaml:2:29: claims.a.expr: user.attributes["custom:a"] may be absent, and the sign-in is then refused; read it as user.attributes[?"custom:a"].orValue('')
+    user.attributes['custom:a'] + user.attributes.sub
+                   ^
+p.yaml:3:39: claims.b.when: client.metadata.b may be absent, and the sign-in is then refused; read it as client.metadata[?"b"].orValue('')
+    client.metadata.b == 'x'
+                   ^
+p.yaml:7:49: scopes.add[0].when: user.attributes.s may be absent, and the sign-in is then refused; read it as user.attributes[?"s"].orValue('')
+    user.attributes.s == 'x'
+                   ^`},
 		{"large integer", "claims: {a: {value: 9007199254740993}, b: {value: [-9007199254740993]}}", `
 p.yaml:1:21: claims.a.value: 9007199254740993 is carried exactly, but JavaScript readers of the token round integers beyond 2^53; mint a string if they must not
 p.yaml:1:52: claims.b.value[0]: -9007199254740993 is carried exactly, but JavaScript readers of the token round integers beyond 2^53; mint a string if they must not`},

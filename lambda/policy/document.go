@@ -184,8 +184,8 @@ type Authorizer struct {
 	// "$default" or "$connect".
 	Routes map[string][]Rule `json:"routes,omitempty"`
 
-	// Context are the claims that the backend gets, by the names that rules have for them. Default: sub, client_id,
-	// scopes, groups and all claims of the policy.
+	// Context are the claims that the backend gets beside sub, client_id and scopes, by the names that rules have for
+	// them. Default: groups and all claims of the policy.
 	Context []string `json:"context,omitempty"`
 }
 

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/cost"
 	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/overloads"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 )
@@ -46,8 +48,8 @@ type expression struct {
 
 func (e *expression) isBool() bool { return e.result.Kind() == types.BoolKind }
 
-// eval evaluates the expression. The problem, if any, is in words that hold no value of the environment.
-func (e *expression) eval(env map[string]any) (ref.Val, string) {
+// eval evaluates the expression in an environment, a map or a [cel.Activation]. The problem, if any, is in words that hold no value of the environment.
+func (e *expression) eval(env any) (ref.Val, string) {
 	v, _, err := e.program.Eval(env)
 	if err != nil {
 		return nil, cause(err)
@@ -56,7 +58,7 @@ func (e *expression) eval(env map[string]any) (ref.Val, string) {
 }
 
 // holds evaluates a condition.
-func (e *expression) holds(env map[string]any) (bool, string) {
+func (e *expression) holds(env any) (bool, string) {
 	v, problem := e.eval(env)
 	return problem == "" && v == types.True, problem
 }
@@ -93,12 +95,18 @@ func (c *compiler) expression(l *language, path, text string) *expression {
 	}
 	l.nameFields(parsed.NativeRep())
 	checked, issues := l.env.Check(parsed)
+	if issues.Err() != nil && mixNumbers(parsed.NativeRep(), issues.Errors()) {
+		checked, issues = l.env.Check(parsed)
+	}
 	if issues.Err() != nil {
 		c.report(l, path, text, parsed.NativeRep(), issues.Errors())
 		return nil
 	}
 	if estimate, err := l.env.EstimateCost(checked, sizes{}); err != nil {
 		c.fail(path, "the cost of the expression cannot be estimated: %v", err)
+		return nil
+	} else if estimate.Max == math.MaxUint64 {
+		c.fail(path, "the cost of the expression cannot be bounded: avoid loops over what functions make")
 		return nil
 	} else if estimate.Max > maxExpressionCost {
 		c.fail(path, "the expression may cost %d steps; at most %d are allowed: avoid loops inside loops and repeated text operations",
@@ -140,6 +148,31 @@ func (l *language) nameFields(a *ast.AST) {
 			e.SetKindCase(factory.NewCall(e.ID(), optionalSelect, call.Args()...))
 		}
 	}))
+}
+
+var mixedNumbers = regexp.MustCompile(`^found no matching overload for '(?:_(?:==|!=)_' applied to '\((?:int|uint|double), (?:int|uint|double)\)'|@in' applied to '\((?:int|uint|double), list\((?:int|uint|double)\)\)')$`)
+
+// mixNumbers makes comparisons of integers with floats, which the type checker refuses, compare by value: 2 is 2.0. It
+// reports whether these were all that the checker complained of.
+func mixNumbers(a *ast.AST, errs []*common.Error) bool {
+	ids := map[int64]bool{}
+	for _, err := range errs {
+		if !mixedNumbers.MatchString(firstLine(err.Message)) {
+			return false
+		}
+		ids[err.ExprID] = true
+	}
+	factory, next := ast.NewExprFactory(), ast.MaxID(a)
+	ast.PostOrderVisit(a.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		if !ids[e.ID()] || e.Kind() != ast.CallKind {
+			return
+		}
+		args := slices.Clone(e.AsCall().Args())
+		args[0] = factory.NewCall(next, overloads.TypeConvertDyn, args[0])
+		next++
+		e.SetKindCase(factory.NewCall(e.ID(), e.AsCall().FunctionName(), args...))
+	}))
+	return true
 }
 
 func stringLiteral(e ast.Expr) (string, bool) {
@@ -232,17 +265,31 @@ func (l *language) reads(a *ast.AST) []read {
 // what API Gateway lets through (10,240 bytes of headers in all, the token included).
 type sizes struct{}
 
-func (sizes) EstimateCallCost(string, string, *cost.AstNode, []cost.AstNode) *cost.CallEstimate {
-	return nil
+// EstimateCallCost knows what CEL does not: how large the value of an optional can be.
+func (sizes) EstimateCallCost(function, _ string, target *cost.AstNode, _ []cost.AstNode) *cost.CallEstimate {
+	if function != "orValue" && function != "value" || target == nil || len((*target).Type().Parameters()) != 1 {
+		return nil
+	}
+	return cost.NewCallEstimate(cost.FixedCostEstimate(1), largest((*target).Type().Parameters()[0]))
 }
 
 func (sizes) EstimateSize(node cost.AstNode) *cost.SizeEstimate {
-	if node.Path() == nil {
+	switch path := node.Path(); {
+	case path == nil:
 		return nil
+	case path[len(path)-1] == "@items":
+		return &cost.SizeEstimate{Max: 256} // groups have at most 128 characters, scopes 256
+	default:
+		return largest(node.Type())
 	}
-	switch node.Type().Kind() {
-	case types.ListKind, types.MapKind:
-		return &cost.SizeEstimate{Max: 100}
+}
+
+func largest(t *cel.Type) *cost.SizeEstimate {
+	switch t.Kind() {
+	case types.ListKind:
+		return &cost.SizeEstimate{Max: 100, Elem: &cost.SizeEstimate{Max: 256}}
+	case types.MapKind, types.StructKind:
+		return &cost.SizeEstimate{Max: 100, Elem: &cost.SizeEstimate{Max: 2048}}
 	default:
 		return &cost.SizeEstimate{Max: 2048}
 	}

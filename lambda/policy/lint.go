@@ -15,6 +15,7 @@ import (
 // Warnings are what is legal in the policy but likely to surprise, in document order:
 //
 //   - a rule that reads a claim which may be absent, without has() or .?, and so refuses those who lack it;
+//   - an expression that reads an attribute or client metadata in that way, and so refuses sign-ins;
 //   - a condition or rule that can never be true, whatever the user, the token or the request;
 //   - a claim that comes from client.metadata, which the caller chooses freely, and that a rule relies on;
 //   - suppressing the scope aws.cognito.signin.user.admin;
@@ -34,7 +35,12 @@ func (p *Program) Warnings() []Problem {
 	}
 	l.scopes()
 	l.metadata()
+	omits := map[string]bool{} // claims that are left out when an expression fails
+	eachClaim(p.claims, func(c *claim) { omits[c.path] = c.omitOnError })
 	p.eachExpression(func(path string, e *expression) {
+		if !omits[strings.TrimSuffix(strings.TrimSuffix(path, ".expr"), ".when")] {
+			l.bare(path, e)
+		}
 		if e.isBool() && strings.HasSuffix(path, ".when") && !l.mayHold(p.mint, e, nil) {
 			l.warnAt("neverTrue:"+inID(path), path, e, 1, 1, "can never be true")
 		}
@@ -122,7 +128,7 @@ func (l *linter) absent(path string, e *expression) {
 	}
 	claims := l.program.check.vars["claims"]
 	for _, read := range e.reads {
-		if read.presence || read.names[0] != "claims" || isCognitoClaim(read.names[1]) {
+		if read.presence || read.names[0] != "claims" {
 			continue
 		}
 		for i := 2; i <= len(read.names); i++ {
@@ -138,6 +144,28 @@ func (l *linter) absent(path string, e *expression) {
 				break
 			}
 		}
+	}
+}
+
+// bare finds attributes and client metadata that an expression of minting reads although a user or caller may lack them.
+func (l *linter) bare(path string, e *expression) {
+	names := func(r read) (string, bool) {
+		from := strings.Join(r.names[:min(2, len(r.names))], ".")
+		return dotted(r.names[0], r.names[1:]), len(r.names) > 2 && (from == "user.attributes" || from == "client.metadata")
+	}
+	for _, r := range e.reads {
+		name, may := names(r)
+		if !may || r.presence || name == "user.attributes.sub" {
+			continue
+		}
+		if slices.ContainsFunc(e.reads, func(other read) bool {
+			tested, _ := names(other)
+			return other.presence && tested == name || len(other.names) == 2 && slices.Equal(other.names, r.names[:2])
+		}) {
+			continue // tested with has(), or the map is searched as a whole
+		}
+		l.warnAt("attributeMayBeAbsent:"+inID(path), path, e, r.line, r.column,
+			"%s may be absent, and the sign-in is then refused; read it as %s[?%q].orValue('')", name, strings.Join(r.names[:2], "."), r.names[2])
 	}
 }
 

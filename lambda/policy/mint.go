@@ -158,8 +158,8 @@ func (m *minting) claim(c *claim) (any, bool) {
 	v, problem := m.value(c)
 	if problem == "" && c.declared && v != nil {
 		var bad *mismatch
-		if v, bad = c.shape.decode(v, c.path); bad != nil {
-			problem = "type: " + bad.message()
+		if v, bad = c.shape.decode(v); bad != nil {
+			problem = "type: " + bad.below(c.path).message()
 		}
 	}
 	if problem != "" {
@@ -288,6 +288,9 @@ func (c *claim) read(text string) (any, string) {
 			if word = strings.TrimSpace(word); word != "" {
 				list = append(list, word)
 			}
+		}
+		if len(list) == 0 {
+			return nil, ""
 		}
 		return list, ""
 	case AsInt:

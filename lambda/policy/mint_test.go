@@ -52,8 +52,8 @@ func TestMint(t *testing.T) {
 		{"attribute that the user lacks", `{a: {attribute: "custom:none"}, b: {attribute: "custom:empty"}}`, owner, object{}, nil, nil},
 		{"required attribute that the user lacks", `{a: {attribute: "custom:none", required: true}, b: {attribute: "custom:empty", required: true}}`, owner, nil,
 			[]Reason{{"claims.a", "is required, but the user has no value for it"}, {"claims.b", "is required, but the user has no value for it"}}, nil},
-		{"attribute read as something", `{l: {attribute: csv, as: list}, i: {attribute: int, as: int}, d: {attribute: double, as: double}, b: {attribute: bool, as: bool}, s: {attribute: int, as: string}, j: {attribute: json, as: json}, none: {attribute: nothing, as: int}}`,
-			SignIn{Attributes: map[string]string{"csv": " a, b c ,,d", "int": " 9007199254740993 ", "double": "2.0", "bool": "True", "json": `{"seats": 9007199254740993, "ratio": 1.5, "tags": ["a", 1.0, true]}`}},
+		{"attribute read as something", `{l: {attribute: csv, as: list}, l0: {attribute: commas, as: list}, i: {attribute: int, as: int}, d: {attribute: double, as: double}, b: {attribute: bool, as: bool}, s: {attribute: int, as: string}, j: {attribute: json, as: json}, none: {attribute: nothing, as: int}}`,
+			SignIn{Attributes: map[string]string{"csv": " a, b c ,,d", "commas": " , ,", "int": " 9007199254740993 ", "double": "2.0", "bool": "True", "json": `{"seats": 9007199254740993, "ratio": 1.5, "tags": ["a", 1.0, true]}`}},
 			object{"l": []any{"a", "b c", "d"}, "i": int64(9007199254740993), "d": 2.0, "b": true, "s": " 9007199254740993 ",
 				"j": object{"seats": int64(9007199254740993), "ratio": 1.5, "tags": []any{"a", int64(1), true}}}, nil, nil},
 		{"attribute that does not read so", `{i: {attribute: x, as: int}, i2: {attribute: y, as: int}, d: {attribute: x, as: double}, d2: {attribute: inf, as: double}, b: {attribute: x, as: bool}, j: {attribute: x, as: json}, j2: {attribute: two, as: json}, j3: {attribute: "null", as: json}, j4: {attribute: "deep", as: json}, j5: {attribute: lists, as: json}, o: {attribute: x, as: int, onError: omit}}`,
@@ -185,7 +185,7 @@ func TestMintScopes(t *testing.T) {
 	t.Parallel()
 	prog := mustCompile(t, `
 scopes:
-  add: [documents/read, {scope: documents/write, when: "'owners' in user.groups"}, {scope: documents/read, when: "true"}]
+  add: [documents/read, {scope: documents/write, when: "'owners' in user.groups"}, {scope: documents/write, when: "'owners' in user.groups"}]
   suppress: [aws.cognito.signin.user.admin, {scope: openid, when: "user.groups.size() == 0"}]
 `)
 	owner := prog.Mint(SignIn{Groups: []string{"owners"}})

@@ -236,6 +236,10 @@ func (d *decoder) value(n *yaml.Node, path string, v reflect.Value, depth int) {
 			d.fail(n, path, "must be a string, found %s", describe(n))
 			return
 		}
+		if n.Value == "" {
+			d.fail(n, path, "is empty; give a value or leave the key out")
+			return
+		}
 		v.SetString(n.Value)
 	case reflect.Bool:
 		if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!bool" {
@@ -245,8 +249,8 @@ func (d *decoder) value(n *yaml.Node, path string, v reflect.Value, depth int) {
 		v.SetBool(strings.EqualFold(n.Value, "true"))
 	case reflect.Int:
 		i, err := strconv.Atoi(n.Value)
-		if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!int" || err != nil {
-			d.fail(n, path, "must be a whole number, found %s", describe(n))
+		if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!int" || err != nil || i <= 0 {
+			d.fail(n, path, "must be a positive whole number, found %s", describe(n))
 			return
 		}
 		v.SetInt(int64(i))

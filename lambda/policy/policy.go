@@ -53,15 +53,6 @@ func Compile(p *Policy) (*Program, error) {
 // Params are the names of the deploy-time values that the policy declares, in its order.
 func (p *Program) Params() []string { return slices.Clone(p.params) }
 
-// ClaimNames are the names of the claims that the policy may mint, sorted; not those inside them.
-func (p *Program) ClaimNames() []string {
-	names := make([]string, len(p.claims))
-	for i := range p.claims {
-		names[i] = p.claims[i].name
-	}
-	return names
-}
-
 // Attributes are the user attributes that the policy reads by name, sorted: those that claims name, and those that
 // expressions read with a literal name. An attribute whose name an expression computes is not among them.
 func (p *Program) Attributes() []string {

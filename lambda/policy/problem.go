@@ -103,7 +103,12 @@ func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys
 func DidYouMean(got string, candidates []string) string {
 	best, distance := "", 1+max(1, len(got)/3)
 	for _, c := range candidates {
-		if d := editDistance(strings.ToLower(got), strings.ToLower(c)); d < distance {
+		g, lower := strings.ToLower(got), strings.ToLower(c)
+		d := editDistance(g, lower)
+		if len(c) > 2 && strings.HasPrefix(g, lower) {
+			d = 1 // integer for int
+		}
+		if d < distance {
 			best, distance = c, d
 		}
 	}

@@ -168,16 +168,21 @@ func resultShape(t *cel.Type) (s *shape, optional bool, refusal string) {
 	}
 }
 
-// mismatch says that a value of a token is not of the shape that the policy mints.
+// mismatch says that a value is not of the shape that the policy declares or mints.
 type mismatch struct{ path, want string }
 
 func (m *mismatch) message() string { return fmt.Sprintf("%s is no %s", m.path, m.want) }
 
-// decode turns a JSON value of a token into the value that rules see: integers where the shape says int and doubles
-// where it says double, however the number was written. It refuses what is of another shape, so that a string is never
-// taken for a list, nor a list for a string.
-func (s *shape) decode(v any, path string) (any, *mismatch) {
-	wrong := &mismatch{path: path, want: s.String()}
+// below is the mismatch as seen from the value that holds the value at fault. The path is made only when it is needed.
+func (m *mismatch) below(path string) *mismatch {
+	m.path = path + m.path
+	return m
+}
+
+// decode turns a JSON value into the value that rules see: integers where the shape says int and doubles where it says
+// double, however the number was written. It refuses what is of another shape, so that a string is never taken for a
+// list, nor a list for a string. The path of a mismatch begins at the value.
+func (s *shape) decode(v any) (any, *mismatch) {
 	switch s.kind {
 	case stringKind:
 		if v, ok := v.(string); ok {
@@ -187,56 +192,69 @@ func (s *shape) decode(v any, path string) (any, *mismatch) {
 		if v, ok := v.(bool); ok {
 			return v, nil
 		}
-	case intKind, doubleKind:
-		n, ok := number(v)
-		if !ok {
-			return nil, wrong
+	case intKind:
+		if n, ok := number(v); ok {
+			if i, ok := integer(n); ok {
+				return i, nil
+			}
 		}
-		if s.kind == doubleKind {
+	case doubleKind:
+		if n, ok := number(v); ok {
 			if f, err := n.Float64(); err == nil {
 				return f, nil
 			}
-		} else if i, ok := integer(n); ok {
-			return i, nil
 		}
 	case listKind:
-		list, ok := v.([]any)
-		if !ok {
-			return nil, wrong
-		}
-		decoded := make([]any, len(list))
-		for i, e := range list {
-			var bad *mismatch
-			if decoded[i], bad = s.elem.decode(e, item(path, i)); bad != nil {
-				return nil, bad
-			}
-		}
-		return decoded, nil
+		return s.decodeList(v)
 	case mapKind, objectKind:
-		object, ok := v.(map[string]any)
-		if !ok {
-			return nil, wrong
+		if object, ok := v.(map[string]any); ok {
+			return s.decodeObject(object)
 		}
-		decoded := make(map[string]any, len(object))
-		for key, e := range object {
-			elem, at := s.elem, path+"[…]" // the keys of a map are data, which is not to be told
-			if s.kind == objectKind {
-				f := s.fields[key]
-				if f == nil {
-					continue // not part of the contract, so no rule can read it
-				}
-				elem, at = f.shape, nested(path, key)
-			}
-			var bad *mismatch
-			if decoded[key], bad = elem.decode(e, at); bad != nil {
-				return nil, bad
-			}
-		}
-		return decoded, nil
 	default:
 		return decodeAny(v), nil
 	}
-	return nil, wrong
+	return nil, &mismatch{want: s.String()}
+}
+
+func (s *shape) decodeList(v any) (any, *mismatch) {
+	if texts, ok := v.([]string); ok && s.elem.kind == stringKind {
+		return texts, nil
+	}
+	list, ok := v.([]any)
+	if !ok {
+		return nil, &mismatch{want: s.String()}
+	}
+	decoded := make([]any, len(list))
+	for i, e := range list {
+		var bad *mismatch
+		if decoded[i], bad = s.elem.decode(e); bad != nil {
+			return nil, bad.below(item("", i))
+		}
+	}
+	return decoded, nil
+}
+
+func (s *shape) decodeObject(object map[string]any) (any, *mismatch) {
+	decoded := make(map[string]any, len(object))
+	for key, e := range object {
+		elem := s.elem
+		if s.kind == objectKind {
+			f := s.fields[key]
+			if f == nil {
+				continue // not part of the contract, so no rule can read it
+			}
+			elem = f.shape
+		}
+		var bad *mismatch
+		if decoded[key], bad = elem.decode(e); bad == nil {
+			continue
+		}
+		if s.kind == mapKind {
+			return nil, bad.below("[…]") // the keys of a map are data, which is not to be told
+		}
+		return nil, bad.below(strings.TrimPrefix(nested("_", key), "_"))
+	}
+	return decoded, nil
 }
 
 // decodeAny decodes a value of unknown shape: a number is an int when it is whole.

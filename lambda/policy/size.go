@@ -87,6 +87,9 @@ func overBudget(budget int, parts []part) string {
 	slices.SortStableFunc(parts, func(a, b part) int { return cmp.Compare(b.size, a.size) })
 	var biggest []string
 	for _, p := range parts[:min(3, len(parts))] {
+		if p.size == 0 {
+			break
+		}
 		biggest = append(biggest, fmt.Sprintf("%s (%d bytes)", p.name, p.size))
 	}
 	return fmt.Sprintf("the access token would have about %d bytes, at most %d are allowed; the biggest parts are %s",

@@ -8,3 +8,13 @@ func (v *Verifier) SetTransport(transport http.RoundTripper) {
 		set.transport = transport
 	}
 }
+
+// SeenBytes returns how many bytes of tokens a verifier remembers.
+func (v *Verifier) SeenBytes() (n int) {
+	for _, generation := range []map[[32]byte]entry{v.seen.young, v.seen.old} {
+		for _, e := range generation {
+			n += e.size
+		}
+	}
+	return n
+}

@@ -171,6 +171,7 @@ func TestKeysComeFromTheIssuerOfTheToken(t *testing.T) {
 	}
 }
 
+// Public case 27.
 func TestRotation(t *testing.T) {
 	t.Parallel()
 	inWorld(t, func(w world) {
@@ -200,6 +201,7 @@ func TestWithdrawnKeyIsRefusedAfterAnHour(t *testing.T) {
 	})
 }
 
+// Public case 28.
 func TestUnknownKeyIDIsRejectedOnlyOnFreshKeys(t *testing.T) {
 	t.Parallel()
 	inWorld(t, func(w world) {
@@ -216,6 +218,7 @@ func TestUnknownKeyIDIsRejectedOnlyOnFreshKeys(t *testing.T) {
 	})
 }
 
+// Public case 29.
 func TestFlood(t *testing.T) {
 	t.Parallel()
 	for name, outage := range map[string]bool{"endpoint up": false, "endpoint down": true} {
@@ -763,7 +766,7 @@ func TestRotationUnderLoad(t *testing.T) {
 	}
 }
 
-// Lambda freezes a function when its call returns: nothing may be left running, or connected, by then. The test looks for
+// Public case 30. Lambda freezes a function when its call returns: nothing may be left running, or connected, by then. The test looks for
 // goroutines of this package and of HTTP clients, with real connections, after each way in which a fetch can end.
 func TestNothingIsLeftBehind(t *testing.T) {
 	if left := clientGoroutines(); left != "" {

@@ -23,7 +23,8 @@
 // says about its own verification (jku, jwk, x5u, x5c) is never used; crit and b64 are refused. A header type (typ) may be
 // absent, as in Cognito's own tokens, or JWT. Encoding is taken literally: base64url without padding, white space or stray
 // bits; JSON without duplicate keys, trailing data, invalid Unicode, numbers beyond float64 or more than 32 levels; names
-// are case-sensitive.
+// are case-sensitive. Claims that others rely on have the types that Cognito gives them: sub, username and scope are texts,
+// cognito:groups is a list of texts, where they are present.
 //
 // Not checked, because a token cannot tell: whether it was revoked before it expired. Only Cognito's own API knows.
 //
@@ -53,6 +54,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/claimsmith/claimsmith/lambda/internal/strictjson"
 )
 
 // DefaultLeeway is how far ahead of ours Cognito's clock may be unless [Config.Leeway] says otherwise.
@@ -108,7 +111,7 @@ type KeySet interface {
 	Key(ctx context.Context, issuer, kid string) (*rsa.PublicKey, error)
 }
 
-// Token is a verified access token. It is to be read, not changed.
+// Token is a verified access token. It is to be read, not changed: calls of Verify with the same text share one.
 type Token struct {
 	// Claims is the whole payload. Numbers are [json.Number], so integers of any size are exact.
 	Claims map[string]any
@@ -137,12 +140,16 @@ func reject(format string, args ...any) error {
 }
 
 // Verifier verifies access tokens. It is safe for concurrent use. Make it with [NewVerifier].
+//
+// It remembers the tokens that it verified lately, in a few megabytes of memory at most, so that one that comes again costs no
+// arithmetic. It does ask for the key and look at the clock again.
 type Verifier struct {
 	pools   map[string]*Pool // by issuer: both forms of each pool
 	issuers []string         // the keys of pools, for messages
 	leeway  time.Duration
 	now     func() time.Time
 	keys    KeySet
+	seen    cache
 }
 
 // poolID is the form of a user pool id; the submatch is its Region.
@@ -251,66 +258,103 @@ func (v *Verifier) Prefetch(ctx context.Context) error {
 //
 // Neither a user (sub, username) nor groups nor scopes are required: a machine's token has no user.
 func (v *Verifier) Verify(ctx context.Context, raw string) (*Token, error) {
-	// First everything that needs no key. Whatever fails here is final, whoever wrote the token, and costs neither
-	// arithmetic nor a fetch; nothing of it is trusted until the signature holds.
-	c, err := parse(raw)
+	if len(raw) > maxTokenBytes {
+		return nil, reject("size: the token has %d bytes, allowed are %d", len(raw), maxTokenBytes)
+	}
+	digest, id := digests(raw)
+	c := v.seen.get(id)
+	known := c != nil
+	if !known {
+		// First everything that needs neither a key nor a clock. Whatever fails here is final, whoever wrote the token, and
+		// costs neither arithmetic nor a fetch; nothing of it is trusted until the signature holds.
+		var err error
+		if c, err = v.read(raw); err != nil {
+			return nil, err
+		}
+	}
+	now := v.now()
+	if !now.Before(c.Expiry) {
+		return nil, reject("exp: the token has expired")
+	}
+
+	key, err := v.keys.Key(ctx, c.issuer, c.KeyID)
 	if err != nil {
 		return nil, err
 	}
-	kid, err := checkHeader(c.header)
+	if !known || !key.Equal(c.key) {
+		if err := c.verify(key, digest); err != nil {
+			return nil, err
+		}
+	}
+
+	// Last what the next moment may change, so that only a genuine token of ours can cause this fault.
+	if horizon := now.Add(v.leeway); c.notBefore.After(horizon) {
+		return nil, fmt.Errorf("token: not valid yet: nbf or iat is more than the leeway of %s in the future", v.leeway)
+	}
+	if !known {
+		c.key = key
+		v.seen.add(id, c, len(raw))
+	}
+	return &c.Token, nil
+}
+
+// candidate is a token that was read, and found to be in order but for its signature and the time.
+type candidate struct {
+	Token
+	issuer    string
+	notBefore time.Time // the later one of nbf and iat
+	signature []byte
+	key       *rsa.PublicKey // the key that verified the signature, once it was
+}
+
+// read takes a token apart and checks whatever the token alone tells.
+func (v *Verifier) read(raw string) (*candidate, error) {
+	parts, err := parse(raw)
 	if err != nil {
 		return nil, err
 	}
-	iss, _ := c.payload["iss"].(string)
+	kid, err := checkHeader(parts.header)
+	if err != nil {
+		return nil, err
+	}
+	iss, _ := parts.payload["iss"].(string)
 	pool := v.pools[iss]
 	if pool == nil {
 		return nil, reject("iss: expected one of %q, got %s", v.issuers, quote(iss))
 	}
-	if err := pool.check(c.payload); err != nil {
+	if err := pool.check(parts.payload); err != nil {
 		return nil, err
 	}
-	times, err := readTimes(c.payload)
+	times, err := readTimes(parts.payload)
 	if err != nil {
 		return nil, err
 	}
-	now := v.now()
-	if !now.Before(times.exp) {
-		return nil, reject("exp: the token has expired")
+	notBefore := times.nbf
+	if times.iat.After(notBefore) {
+		notBefore = times.iat
 	}
-
-	key, err := v.keys.Key(ctx, iss, kid)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.verify(key); err != nil {
-		return nil, err
-	}
-
-	// Last what the next moment may change, so that only a genuine token of ours can cause this fault.
-	if horizon := now.Add(v.leeway); times.nbf.After(horizon) || times.iat.After(horizon) {
-		return nil, fmt.Errorf("token: not valid yet: nbf or iat is more than the leeway of %s in the future", v.leeway)
-	}
-	return &Token{Claims: c.payload, KeyID: kid, UserPoolID: pool.ID, Expiry: times.exp}, nil
+	return &candidate{
+		Token:     Token{Claims: parts.payload, KeyID: kid, UserPoolID: pool.ID, Expiry: times.exp},
+		issuer:    iss,
+		notBefore: notBefore,
+		signature: parts.signature,
+	}, nil
 }
 
 // compact is a token taken apart.
 type compact struct {
 	header, payload map[string]any
-	signed          string // what the signature is over: the two parts as they arrived
 	signature       []byte
 }
 
 func parse(raw string) (*compact, error) {
-	if len(raw) > maxTokenBytes {
-		return nil, reject("size: the token has %d bytes, allowed are %d", len(raw), maxTokenBytes)
-	}
 	if n := strings.Count(raw, ".") + 1; n != 3 {
 		return nil, reject("form: expected 3 parts separated by dots, got %d", n)
 	}
 	end := strings.LastIndexByte(raw, '.')
 	header, payload, _ := strings.Cut(raw[:end], ".")
 
-	c := &compact{signed: raw[:end]}
+	c := &compact{}
 	var err error
 	if c.header, err = decodePart("header", header); err != nil {
 		return nil, err
@@ -329,7 +373,7 @@ func decodePart(name, part string) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	object, err := decodeObject(data)
+	object, err := strictjson.Object(data)
 	if err != nil {
 		return nil, reject("%s: %v", name, err)
 	}
@@ -380,6 +424,17 @@ func (p *Pool) check(claims map[string]any) error {
 	if !slices.Contains(p.ClientIDs, client) {
 		return reject("client_id: expected one of %q, the clients allowed for user pool %s", p.ClientIDs, p.ID)
 	}
+	// Who relies on these must not have to ask what they are.
+	for _, name := range []string{"sub", "username", "scope"} {
+		if claim, ok := claims[name]; ok && !isText(claim) {
+			return reject("%s: expected a text", name)
+		}
+	}
+	if groups, ok := claims["cognito:groups"]; ok {
+		if list, isList := groups.([]any); !isList || slices.ContainsFunc(list, func(v any) bool { return !isText(v) }) {
+			return reject("cognito:groups: expected a list of texts")
+		}
+	}
 	// Cognito leaves aud out unless the token is bound to a resource or a trigger added the client id.
 	if aud, ok := claims["aud"]; ok && !slices.ContainsFunc(list(aud), func(v any) bool {
 		s, _ := v.(string)
@@ -388,6 +443,11 @@ func (p *Pool) check(claims map[string]any) error {
 		return reject("aud: expected none, the token's client id, or one of the audiences %q of user pool %s", p.Audiences, p.ID)
 	}
 	return nil
+}
+
+func isText(claim any) bool {
+	_, ok := claim.(string)
+	return ok
 }
 
 // list returns the elements of a claim that is either one value or a list of values.
@@ -431,9 +491,20 @@ func numericDate(claim any) (time.Time, bool) {
 	return time.Unix(int64(whole), int64(fraction*1e9)), true
 }
 
-func (c *compact) verify(key *rsa.PublicKey) error {
-	digest := sha256.Sum256([]byte(c.signed))
-	err := rsa.VerifyPKCS1v15(key, crypto.SHA256, digest[:], c.signature)
+// digests returns the digest of what the signature is over, the first two parts as they arrived, and that of the whole text,
+// which it takes no second pass to get.
+func digests(raw string) (signed []byte, whole [sha256.Size]byte) {
+	end := max(strings.LastIndexByte(raw, '.'), 0)
+	hash := sha256.New()
+	hash.Write([]byte(raw[:end]))
+	signed = hash.Sum(nil)
+	hash.Write([]byte(raw[end:]))
+	hash.Sum(whole[:0])
+	return signed, whole
+}
+
+func (c *candidate) verify(key *rsa.PublicKey, digest []byte) error {
+	err := rsa.VerifyPKCS1v15(key, crypto.SHA256, digest, c.signature)
 	if errors.Is(err, rsa.ErrVerification) {
 		return reject("signature: does not match the key named by kid")
 	}

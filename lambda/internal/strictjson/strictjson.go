@@ -1,7 +1,10 @@
-// Package strictjson decodes JSON objects in which everything has exactly one meaning. Unlike [json.Unmarshal] it refuses
+// Package strictjson reads and writes JSON in which everything has exactly one meaning. Unlike [json.Unmarshal] it refuses
 // duplicate keys and text that is not Unicode, instead of picking a key and replacing characters; names are
-// case-sensitive. It is also about four times as fast, which matters: next to the signature of a token, reading the event
-// and the token is most of the work of an authorizer.
+// case-sensitive. It is also several times as fast as package json, which matters: next to the signature of a token,
+// reading event and token and writing the answer is most of the work of an authorizer.
+//
+// [Object] reads an object into a map. A [Reader] reads values one by one, for who knows what to expect. [Append] writes
+// what Object reads.
 package strictjson
 
 import (
@@ -19,13 +22,18 @@ const (
 	maxNumber = 40 // bytes of a number
 )
 
-var errSyntax = errors.New("is not JSON")
+var (
+	errSyntax = errors.New("is not JSON")
+	errDepth  = fmt.Errorf("is nested deeper than %d levels", maxDepth)
+)
+
+var errUTF8 = errors.New("is not UTF-8")
 
 // Object decodes a JSON object. Numbers become [json.Number], so that integers of any size are exact. The error is the end
 // of a sentence about data and repeats nothing of it.
 func Object(data []byte) (map[string]any, error) {
 	if !utf8.Valid(data) {
-		return nil, errors.New("is not UTF-8")
+		return nil, errUTF8
 	}
 	p := &parser{s: string(data)}
 	v, err := p.value(1)
@@ -93,54 +101,78 @@ func (p *parser) literal(word string) error {
 }
 
 func (p *parser) object(depth int) (map[string]any, error) {
-	if depth > maxDepth {
-		return nil, fmt.Errorf("is nested deeper than %d levels", maxDepth)
+	size := 0
+	if depth == 1 {
+		size = 16 // as many members as a token has
 	}
-	object := make(map[string]any)
-	for more := p.opens('}'); more; {
-		if p.peek() != '"' {
-			return nil, errSyntax
-		}
-		at := p.i
-		key, err := p.string()
-		if err != nil {
-			return nil, err
-		}
-		if p.peek() != ':' {
-			return nil, errSyntax
-		}
-		p.i++
+	object := make(map[string]any, size)
+	err := p.members(depth, func(name string, at int) error {
 		value, err := p.value(depth + 1)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		size := len(object)
-		if object[key] = value; len(object) == size {
-			return nil, fmt.Errorf("has the same key twice, at byte %d", at)
+		if object[name] = value; len(object) == size {
+			return fmt.Errorf("has the same key twice, at byte %d", at)
 		}
-		if more, err = p.goesOn('}'); err != nil {
-			return nil, err
-		}
-	}
-	return object, nil
+		return nil
+	})
+	return object, err
 }
 
 func (p *parser) array(depth int) ([]any, error) {
-	if depth > maxDepth {
-		return nil, fmt.Errorf("is nested deeper than %d levels", maxDepth)
-	}
 	array := []any{}
-	for more := p.opens(']'); more; {
+	err := p.elements(depth, func() error {
 		element, err := p.value(depth + 1)
-		if err != nil {
-			return nil, err
-		}
 		array = append(array, element)
-		if more, err = p.goesOn(']'); err != nil {
-			return nil, err
+		return err
+	})
+	return array, err
+}
+
+// members reads an object. It calls member when a value comes next, with its name and where that began.
+func (p *parser) members(depth int, member func(name string, at int) error) error {
+	if depth > maxDepth {
+		return errDepth
+	}
+	for more := p.opens('}'); more; {
+		if p.peek() != '"' {
+			return errSyntax
+		}
+		at := p.i
+		name, err := p.string()
+		if err != nil {
+			return err
+		}
+		if p.peek() != ':' {
+			return errSyntax
+		}
+		p.i++
+		if err := member(name, at); err != nil {
+			return err
+		}
+		if more, err = p.goesOn('}'); err != nil {
+			return err
 		}
 	}
-	return array, nil
+	return nil
+}
+
+// elements reads an array. It calls element when a value comes next.
+func (p *parser) elements(depth int, element func() error) error {
+	if depth > maxDepth {
+		return errDepth
+	}
+	for more := p.opens(']'); more; {
+		err := element()
+		if err != nil {
+			return err
+		}
+		if more, err = p.goesOn(']'); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // opens moves past an opening bracket. It reports whether there is an element, and moves past the closing one if not.
@@ -220,12 +252,29 @@ var plain = func() (plain [256]bool) {
 	return plain
 }()
 
-func (p *parser) string() (string, error) {
-	p.i++ // the opening quote
-	start := p.i
+// plain moves past plain characters, eight at a time as far as that goes.
+func (p *parser) plain() {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	for p.i+8 <= len(p.s) {
+		s := p.s[p.i : p.i+8]
+		x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+		// The top bit of each byte tells one below the blank, and below one in the differences: a quote, a backslash.
+		quote, backslash := x^(ones*'"'), x^(ones*'\\')
+		if ((x-ones*' ')&^x|(quote-ones)&^quote|(backslash-ones)&^backslash)&tops != 0 {
+			break
+		}
+		p.i += 8
+	}
 	for p.i < len(p.s) && plain[p.s[p.i]] {
 		p.i++
 	}
+}
+
+func (p *parser) string() (string, error) {
+	p.i++ // the opening quote
+	start := p.i
+	p.plain()
 	if p.skip('"') {
 		return p.s[start : p.i-1], nil // shares memory with the whole text, which is what makes it fast
 	}

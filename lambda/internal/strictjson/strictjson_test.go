@@ -129,3 +129,128 @@ func FuzzObject(f *testing.F) {
 		}
 	})
 }
+
+// record is what the tests of Reader read: an object of texts, lists and whatever.
+type record struct {
+	text, nested string
+	list         []string
+	later        *Reader
+	names        []string
+}
+
+func (c *record) read(data string) error {
+	r, err := NewReader([]byte(data))
+	if err != nil {
+		return err
+	}
+	err = r.Object(func(name string) error {
+		c.names = append(c.names, name)
+		switch name {
+		case "text":
+			return r.Text(&c.text)
+		case "list":
+			return r.Texts(&c.list)
+		case "later":
+			c.later, err = r.Postpone()
+			return err
+		case "object":
+			return r.Object(func(string) error { return r.Text(&c.nested) })
+		default:
+			return r.Skip()
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return r.End()
+}
+
+func TestReader(t *testing.T) {
+	t.Parallel()
+	var c record
+	err := c.read(` {"text": "a\n", "x": {"y": [1, {"z": "\"}\\"}], "text": null}, "list": ["b", "c", null], "object": {"d": "e", "f": null}, ` +
+		`"later": {"x": "\\\""}, "y": "\\", "z": [], "text": null, "list": null, "object": null} `)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.text != "a\n" || c.nested != "e" || !reflect.DeepEqual(c.list, []string{"b", "c", ""}) {
+		t.Errorf("got %+v", c)
+	}
+	if got := strings.Join(c.names, " "); got != "text x list object later y z text list object" {
+		t.Errorf("names %s", got)
+	}
+	var later string
+	if err := c.later.Object(func(string) error { return c.later.Text(&later) }); err != nil || later != `\"` {
+		t.Errorf("later %q, %v", later, err)
+	}
+}
+
+func TestReaderRefuses(t *testing.T) {
+	t.Parallel()
+	for data, want := range map[string]string{
+		``:                    "has a value of another type than expected, at byte 0",
+		`[]`:                  "has a value of another type than expected, at byte 0",
+		`{"text": 1}`:         "has a value of another type than expected, at byte 9",
+		`{"text": nil}`:       "is not JSON",
+		`{"text": "\ud83d"}`:  "has half a character, at byte 15",
+		`{"list": "x"}`:       "has a value of another type than expected, at byte 9",
+		`{"list": ["x", 1]}`:  "has a value of another type than expected, at byte 15",
+		`{"list": ["x" "y"]}`: "is not JSON",
+		`{"object": []}`:      "has a value of another type than expected, at byte 11",
+		`{"later": "x}`:       "is not JSON",
+		`{"later": "x\\\"}`:   "is not JSON",
+		`{"x": 1`:             "is not JSON",
+		`{"x": tru}`:          "is not JSON",
+		`{} {}`:               "is not JSON",
+		"{\"\xff\": 1}":       "is not UTF-8",
+		strings.Repeat(`{"x":`, 33) + "1" + strings.Repeat("}", 33): "is nested deeper than 32 levels",
+	} {
+		var c record
+		if err := c.read(data); err == nil || err.Error() != want {
+			t.Errorf("%s: got %v, want %s", data, err, want)
+		}
+	}
+}
+
+func TestAppend(t *testing.T) {
+	t.Parallel()
+	value := map[string]any{
+		"q": `\"a\\"`, "s": "x<\"\n\u2028é", "n": json.Number("-1.5e3"), "t": true, "z": nil, "i": 7,
+		"a": []any{json.Number("1"), "b", []any{}, map[string]any{}}, "texts": []string{"c", "d"}, "": map[string]any{"k": "\xff"},
+	}
+	got, err := Append([]byte("> "), value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var gotValue, wantValue any
+	want, err := json.Marshal(value)
+	if err != nil || json.Unmarshal(want, &wantValue) != nil || json.Unmarshal(got[2:], &gotValue) != nil {
+		t.Fatalf("%s, %v", got, err)
+	}
+	if !reflect.DeepEqual(gotValue, wantValue) || string(got[:2]) != "> " {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	for _, value := range []any{func() {}, []any{func() {}}, map[string]any{"x": []any{func() {}}}} {
+		if got, err := Append(nil, value); err == nil {
+			t.Errorf("got %s", got)
+		}
+	}
+}
+
+// What Object reads, Append writes, and the other way round.
+func FuzzAppend(f *testing.F) {
+	f.Add([]byte(`{"a":[1,2.5e-7,{"b":null}],"c":"\ud83d\ude00\n\u007f<","d":""}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		want, err := Object(data)
+		if err != nil {
+			return
+		}
+		text, err := Append(nil, want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := Object(text); err != nil || !reflect.DeepEqual(got, want) {
+			t.Fatalf("%s: got %v, %v, want %v", text, got, err, want)
+		}
+	})
+}

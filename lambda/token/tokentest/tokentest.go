@@ -133,21 +133,27 @@ func (p *Pool) AccessToken(changes map[string]any) string {
 	if err != nil {
 		panic(err)
 	}
-	header := fmt.Sprintf(`{"kid":%q,"alg":"RS256"}`, p.KeyID())
-	return p.Sign(header, string(payload))
+	p.mu.Lock() // for the id and the key of one moment
+	current := p.current
+	p.mu.Unlock()
+	return sign(privateKeys()[current], fmt.Sprintf(`{"kid":%q,"alg":"RS256"}`, keyID(current)), string(payload))
 }
 
 // Sign signs any header and payload, well-formed or not, with RS256 and the pool's current key.
-func (p *Pool) Sign(header, payload string) string {
+func (p *Pool) Sign(header, payload string) string { return sign(p.PrivateKey(), header, payload) }
+
+func sign(key *rsa.PrivateKey, header, payload string) string {
 	signed := base64.RawURLEncoding.EncodeToString([]byte(header)) + "." +
 		base64.RawURLEncoding.EncodeToString([]byte(payload))
-	return signed + "." + base64.RawURLEncoding.EncodeToString(p.Signature(signed))
+	return signed + "." + base64.RawURLEncoding.EncodeToString(signature(key, signed))
 }
 
 // Signature returns the RS256 signature of any text by the pool's current key.
-func (p *Pool) Signature(signed string) []byte {
+func (p *Pool) Signature(signed string) []byte { return signature(p.PrivateKey(), signed) }
+
+func signature(key *rsa.PrivateKey, signed string) []byte {
 	digest := sha256.Sum256([]byte(signed))
-	signature, err := rsa.SignPKCS1v15(nil, p.PrivateKey(), crypto.SHA256, digest[:])
+	signature, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest[:])
 	if err != nil {
 		panic(err)
 	}
