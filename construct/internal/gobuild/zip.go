@@ -47,8 +47,9 @@ func WriteZip(root, label string, files []File) (string, error) {
 		header := &zip.FileHeader{
 			Name: f.Name, Method: zip.Deflate,
 			CRC32: f.CRC32, UncompressedSize64: f.Size, CompressedSize64: uint64(len(f.Deflated)),
-			ModifiedDate: 1<<5 | 1, // 1 January 1980, the earliest there is
 		}
+		//lint:ignore SA1019 CreateRaw writes this one, and not Modified
+		header.ModifiedDate = 1<<5 | 1 // 1 January 1980, the earliest there is
 		header.SetMode(f.Mode)
 		entry, err := w.CreateRaw(header)
 		if err == nil {
