@@ -8,6 +8,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
+# With -trimpath the build cache does not mind where modules are, so the CDK bindings, a minute or more to compile, serve the
+# apps that the tests make with module caches of their own.
+export GOFLAGS := $(strip $(shell go env GOFLAGS 2>/dev/null) -trimpath)
 export TMPDIR := $(CURDIR)/build/tmp
 export CDK_DISABLE_CLI_TELEMETRY := true
 export STATICCHECK_CACHE := $(CURDIR)/build/staticcheck-cache
@@ -16,21 +19,22 @@ export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CURDIR)/build/jsii-cache
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 CDK := node_modules/.bin/cdk
+CHECKERS := build/validate/installed
 FUZZTIME ?= 30s
 START := $(shell date +%s)
 STATICCHECK := go tool -modfile=tools/go.mod staticcheck
 
 # The packages that run CDK in a Node process. The others are tested with the race detector; these are not, since it
 # would compile the CDK bindings, some hundred megabytes, a second time, and since the code in them is sequential.
-CDK_PACKAGES = $(shell go list ./... | grep -E '/(construct(/.*)?|example-app)$$')
-PURE_PACKAGES = $(shell go list ./... | grep -vE '/(construct(/.*)?|example-app)$$')
+CDK_PACKAGES = $(shell go list ./... | grep -E '/(construct(/snapshot)?|example-app)$$')
+PURE_PACKAGES = $(shell go list ./... | grep -vE '/(construct(/snapshot|/internal/consumer)?|example-app)$$')
 
 # say announces a part of a longer command.
 say = @printf '\n== %s\n' "$(1)"
 
 .PHONY: help
 help: ## list the commands
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
 .PHONY: test
 test: check ## everything that can be tested without deploying: checks, unit, table and golden tests
@@ -39,6 +43,7 @@ test: check ## everything that can be tested without deploying: checks, unit, ta
 	@go test -v ./lambda/apigw/corpus | grep '^corpus:'
 	$(call say,tests of the CDK half (the first build of the CDK bindings takes minutes))
 	@go test $(CDK_PACKAGES)
+	@$(MAKE) --no-print-directory validate lifecycle
 	@printf '\nmake test: all passed in %d s\n' $$(($$(date +%s) - $(START)))
 
 .PHONY: check
@@ -49,12 +54,27 @@ check: build/tmp need-go need-node ## format, vet, staticcheck, tidy
 	@go mod tidy -diff
 	@go -C tools mod tidy -diff
 	@go -C tools/bench mod tidy -diff
+	@go -C tools/validate mod tidy -diff
 	$(call say,go vet)
 	@go vet ./...
 	@go -C tools vet ./...
 	@go -C tools/bench vet ./...
+	@go -C tools/validate vet ./...
 	$(call say,staticcheck)
 	@$(STATICCHECK) ./...
+
+.PHONY: validate
+validate: build/tmp need-go need-node $(CHECKERS) ## have cfn-lint, cfn-guard, Checkov and cdk-nag look at every template
+	$(call say,other people's checkers on our templates)
+	@[ -e $(CHECKERS) ] || echo "NOT CHECKED by cfn-lint, cfn-guard and Checkov: they could not be installed, see above"
+	@go -C tools/validate test -count=1 .
+
+.PHONY: lifecycle
+lifecycle: build/tmp need-go ## get Claimsmith as a user does; deploy, change and destroy apps on a local AWS
+	$(call say,apps that got Claimsmith from a module proxy)
+	@go build -o build/bin/demo ./example-app/demo
+	@test="go test -count=1 ./construct/internal/consumer"; \
+	if [ "$$(uname)" = Linux ]; then build/bin/demo -with $$test; else echo "NOT TESTED: deploying; the local AWS needs Linux"; $$test; fi
 
 .PHONY: demo
 demo: build/tmp need-go ## deploy the example to a local AWS and show who gets what; KEEP=1 leaves it up
@@ -71,7 +91,7 @@ deploy: $(CDK) build/tmp need-go ## deploy the example to your AWS account, afte
 
 .PHONY: golden
 golden: build/tmp need-go need-node ## rewrite the golden templates; read the diff before you commit it
-	@go test ./construct -update
+	@go test ./construct ./construct/snapshot -update
 	@go test ./lambda/policy -run Schema -update
 	@go test ./lambda/policy/cmd/claimsmith -update
 
@@ -101,6 +121,17 @@ $(CDK): package-lock.json
 	@command -v npm >/dev/null || { echo "npm is missing: install Node.js 22 or 24, see https://nodejs.org"; exit 1; }
 	@npm ci --no-audit --no-fund
 	@touch -c $@
+
+# On a machine that cannot install them the tests skip what needs them; in CI that is an error.
+$(CHECKERS): tools/validate/requirements.txt tools/validate/package-lock.json | build/tmp
+	$(call say,installing cfn-lint and cfn-guard and Checkov)
+	@rm -rf build/validate; mkdir -p build/validate
+	@cp tools/validate/package.json tools/validate/package-lock.json build/validate
+	@if python3 -m venv build/validate/venv && \
+		build/validate/venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
+			-r tools/validate/requirements.txt && \
+		npm ci --prefix build/validate --legacy-peer-deps --no-audit --no-fund; \
+	then touch $@; else [ "$${CI:-}" != true ]; fi
 
 build/tmp:
 	@mkdir -p $@

@@ -3,18 +3,24 @@ package construct
 import (
 	"errors"
 	"fmt"
-	"path"
 	"path/filepath"
+	"slices"
+	"sync"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/claimsmith/claimsmith/construct/internal/gobuild"
 )
 
+// modulePath is this module, found in whatever module the app is built in.
+const modulePath = "github.com/claimsmith/claimsmith"
+
 // GoCode is the code of a Lambda function written in Go: pkg is its main package, built with the go command for runtime
-// provided.al2023, handler bootstrap, and put into an asset whose bytes are the same on every checkout. No Docker is
-// needed. scope is any construct of the stack that the function is in.
+// provided.al2023, handler bootstrap, and put into an asset whose bytes are the same on every checkout and operating
+// system. No Docker is needed. scope is any construct of the stack that the function is in.
 //
 // pkg is an import path, or a path such as "./backend" relative to the working directory of synth, and is built in the
 // module or workspace found there; GOFLAGS, GOPRIVATE and the like apply as usual, but tags come from GoCode (which sets
@@ -27,8 +33,10 @@ import (
 //		Code:         construct.GoCode(stack, "./backend", awslambda.Architecture_ARM_64()),
 //	})
 //
-// Nothing is built when CDK says that the stack needs no bundling, as for cdk list or for a stack that is not deployed.
-// GoCode panics when the package does not build; the error has the compiler's output and the command to repeat it.
+// What was built is kept in the folder of the cloud assembly (cdk.out), and used again as long as the go command finds
+// that nothing it was made of has changed. Nothing is built when CDK says that the stack needs no bundling, as for
+// cdk list or for a stack that is not deployed. GoCode panics when the package does not build; the error has the
+// compiler's output and the command to repeat it.
 func GoCode(scope constructs.Construct, pkg string, arch awslambda.Architecture) awslambda.Code {
 	if arch == nil {
 		arch = awslambda.Architecture_ARM_64()
@@ -36,28 +44,129 @@ func GoCode(scope constructs.Construct, pkg string, arch awslambda.Architecture)
 	if pkg == "" {
 		panic(errors.New(`construct: GoCode: pkg is empty: name a main package, as in "./backend"`))
 	}
+	label := gobuild.Label(pkg)
 	if !*awscdk.Stack_Of(scope).BundlingRequired() {
 		// CDK wants an asset in any case, and refuses an empty one.
-		return codeFromFiles(scope, "not-built", []assetFile{{name: "not-built", content: []byte(pkg + "\n"), mode: 0o644}})
+		return codeFromFiles(scope, label, gobuild.NewFile("not-built", []byte(pkg+"\n"), 0o644))
 	}
-	binary := must(buildOnce(userMain(pkg, goarch(arch))))
-	return codeFromFiles(scope, path.Base(filepath.ToSlash(pkg)), []assetFile{{name: "bootstrap", content: binary, mode: 0o755}})
-}
-
-// codeFromFiles hands the files to CDK by way of a folder in the cloud assembly, which is where build output belongs
-// and which every app ignores in version control.
-func codeFromFiles(scope constructs.Construct, label string, files []assetFile) awslambda.Code {
-	root := must(filepath.Abs(filepath.Join(*awscdk.Stage_Of(scope).AssetOutdir(), "claimsmith")))
-	return awslambda.Code_FromAsset(jsii.String(must(writeFiles(root, label, files))), nil)
-}
-
-// must is value, or a panic with err: what CDK does when bundling fails.
-func must[T any](value T, err error) T {
+	built, err := gobuild.User(pkg, goarch(arch)).Build(buildCache(scope))
 	if err != nil {
-		panic(err)
+		panic(fmt.Errorf("construct: %w", err))
 	}
-	return value
+	return codeFromFiles(scope, label, built[label])
 }
+
+// Program is what one of the construct's functions runs: [GoMain] or [Binary]. The policy is put beside it as
+// policy.json, which is where it finds it, as in
+//
+//	executable, err := os.Executable()
+//	data, err := os.ReadFile(filepath.Join(filepath.Dir(executable), "policy.json"))
+//	document, err := policy.Parse("policy.json", data)
+//	program, err := policy.Compile(document)
+//
+// The environment is that of Claimsmith's own programs, which the comments of lambda/claims and lambda/authorizer list.
+type Program interface {
+	// bootstrap is the program for that GOARCH. cache is a folder for what was built.
+	bootstrap(cache, arch string) (gobuild.File, error)
+}
+
+// GoMain is a main package of the app, for a function with code of its own around the policy. It is built as [GoCode]
+// does: pkg is an import path, or a path such as "./cmd/claims" relative to the working directory of synth.
+func GoMain(pkg string) Program { return goMain(pkg) }
+
+// Binary is a program that was built before, for a machine that builds the app but no Lambdas: one without network and
+// without the modules that the Lambdas need. The path is relative to the working directory of synth. The program must
+// be built for Linux and the functions' Architecture; Claimsmith's own are built so:
+//
+//	dir=$(go list -mod=readonly -m -f '{{.Dir}}' github.com/claimsmith/claimsmith)
+//	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 GOWORK=off go build -C "$dir" -o "$PWD/dist/" -trimpath -tags lambda.norpc \
+//		./lambda/claims ./lambda/authorizer
+//
+// They must be those of the Claimsmith version that the app requires.
+func Binary(path string) Program { return binary(path) }
+
+type goMain string
+
+func (m goMain) bootstrap(cache, arch string) (gobuild.File, error) {
+	if m == "" {
+		return gobuild.File{}, errors.New(`GoMain: pkg is empty: name a main package, as in "./cmd/claims"`)
+	}
+	built, err := gobuild.User(string(m), arch).Build(cache)
+	return built[gobuild.Label(string(m))], err
+}
+
+type binary string
+
+func (b binary) bootstrap(_, arch string) (gobuild.File, error) {
+	file, err := gobuild.Prebuilt(string(b), arch)
+	if err != nil {
+		return file, fmt.Errorf("Binary(%q): %w", string(b), err)
+	}
+	return file, nil
+}
+
+// ownMain is a main package in this module's lambda folder.
+type ownMain string
+
+// ownMains are built together, since nearly every app needs all of them.
+var ownMains = []string{"claims", "authorizer"}
+
+func (m ownMain) bootstrap(cache, arch string) (gobuild.File, error) {
+	dir, err := moduleDir()
+	if err != nil {
+		return gobuild.File{}, err
+	}
+	together := ownMains
+	if !slices.Contains(ownMains, string(m)) {
+		together = []string{string(m)}
+	}
+	built, err := gobuild.Own(dir, arch, together...).Build(cache)
+	if err != nil {
+		return gobuild.File{}, fmt.Errorf("%w\nwhere they cannot be built, for want of a network perhaps, build them elsewhere: see construct.Binary", err)
+	}
+	return built[string(m)], nil
+}
+
+var moduleDir = sync.OnceValues(func() (string, error) { return gobuild.ModuleDir("", modulePath) })
+
+// functionCode is a program with the compiled policy beside it: the user's, or else the one in that folder under lambda.
+// A policy with problems fails synth anyway, so nothing is built for it.
+func (t *tokenClaims) functionCode(folder string) awslambda.Code {
+	files := []gobuild.File{gobuild.NewFile("policy.json", t.policy.compiled(), 0o644)}
+	if t.policy.program != nil && *awscdk.Stack_Of(t).BundlingRequired() {
+		program := map[string]Program{"claims": t.props.ClaimsProgram, "authorizer": t.props.AuthorizerProgram}[folder]
+		if program == nil {
+			program = ownMain(folder)
+		}
+		file, err := program.bootstrap(buildCache(t), goarch(t.props.Architecture))
+		if err != nil {
+			panic(fmt.Errorf("construct: %w", err))
+		}
+		files = append([]gobuild.File{file}, files...)
+	}
+	return codeFromFiles(t, folder, files...)
+}
+
+// codeFromFiles hands the files to CDK as a zip file, which it uploads as it is.
+func codeFromFiles(scope constructs.Construct, label string, files ...gobuild.File) awslambda.Code {
+	path, err := gobuild.WriteZip(outputDir(scope), label, files)
+	if err != nil {
+		panic(fmt.Errorf("construct: %w", err))
+	}
+	return awslambda.Code_FromAsset(jsii.String(path), nil)
+}
+
+// outputDir is a folder in the cloud assembly, which is where build output belongs, which every app ignores in version
+// control, and which stays from one synth to the next.
+func outputDir(scope constructs.Construct) string {
+	dir, err := filepath.Abs(filepath.Join(*awscdk.Stage_Of(scope).AssetOutdir(), "claimsmith"))
+	if err != nil {
+		panic(fmt.Errorf("construct: %w", err))
+	}
+	return dir
+}
+
+func buildCache(scope constructs.Construct) string { return filepath.Join(outputDir(scope), "build") }
 
 // goarch is what the go command calls the architecture.
 func goarch(arch awslambda.Architecture) string {

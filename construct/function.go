@@ -1,6 +1,8 @@
 package construct
 
 import (
+	"fmt"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -8,6 +10,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/claimsmith/claimsmith/construct/internal/gobuild"
 )
 
 // functionProps is in what the Lambda functions differ.
@@ -135,11 +139,14 @@ func (t *tokenClaims) allowLogs(scope constructs.Construct) {
 	}
 }
 
-// plainCode is the built main package alone.
-func (t *tokenClaims) plainCode(main string) awslambda.Code {
+// plainCode is one of our own programs without a policy.
+func (t *tokenClaims) plainCode(folder string) awslambda.Code {
 	if !*awscdk.Stack_Of(t).BundlingRequired() {
-		return codeFromFiles(t, main, []assetFile{{name: "not-built", content: []byte(main + "\n"), mode: 0o644}})
+		return codeFromFiles(t, folder, gobuild.NewFile("not-built", []byte(folder+"\n"), 0o644))
 	}
-	binary := must(buildOnce(ownMain(must(moduleDir()), main, goarch(t.props.Architecture))))
-	return codeFromFiles(t, main, []assetFile{{name: "bootstrap", content: binary, mode: 0o755}})
+	file, err := ownMain(folder).bootstrap(buildCache(t), goarch(t.props.Architecture))
+	if err != nil {
+		panic(fmt.Errorf("construct: %w", err))
+	}
+	return codeFromFiles(t, folder, file)
 }

@@ -1,9 +1,6 @@
 package construct_test
 
 import (
-	"encoding/json"
-	"flag"
-	"fmt"
 	"os"
 	"regexp"
 	"strings"
@@ -17,16 +14,11 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/claimsmith/claimsmith/construct"
+	"github.com/claimsmith/claimsmith/construct/snapshot"
 )
 
-var update = flag.Bool("update", false, "rewrite the golden templates in testdata")
-
 // Tests that touch CDK share one JavaScript process and must not run in parallel.
-func TestMain(m *testing.M) {
-	code := m.Run()
-	jsii.Close()
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { snapshot.Main(m) }
 
 // fixture is an app with one stack, with the feature flags of the repository's cdk.json.
 type fixture struct {
@@ -35,31 +27,18 @@ type fixture struct {
 	stack awscdk.Stack
 }
 
-// newFixture is an app in which CDK asks for no bundling, which saves the compilation.
-func newFixture(t *testing.T) *fixture {
-	return newFixtureWith(t, map[string]any{"aws:cdk:bundling-stacks": []string{}})
+// newFixture is an app in which nothing is built, which saves the compilation.
+func newFixture(t *testing.T) *fixture { return newFixtureWith(t, nil) }
+
+// newFixtureWithCode is an app in which the functions are built.
+func newFixtureWithCode(t *testing.T) *fixture {
+	return newFixtureWith(t, map[string]any{"aws:cdk:bundling-stacks": []string{"**"}})
 }
 
-func newFixtureWith(t *testing.T, extra map[string]any) *fixture {
+func newFixtureWith(t *testing.T, context map[string]any) *fixture {
 	t.Helper()
-	data, err := os.ReadFile("../cdk.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var config struct{ Context map[string]any }
-	if err := json.Unmarshal(data, &config); err != nil {
-		t.Fatal(err)
-	}
-	for k, v := range extra {
-		config.Context[k] = v
-	}
-	app := awscdk.NewApp(&awscdk.AppProps{Context: &config.Context, Outdir: jsii.String(t.TempDir())})
-	stack := awscdk.NewStack(app, jsii.String("Stack"), &awscdk.StackProps{
-		Synthesizer: awscdk.NewDefaultStackSynthesizer(&awscdk.DefaultStackSynthesizerProps{
-			GenerateBootstrapVersionRule: jsii.Bool(false),
-		}),
-	})
-	return &fixture{t, app, stack}
+	app := snapshot.NewApp(t, "../cdk.json", context)
+	return &fixture{t, app, awscdk.NewStack(app, jsii.String("Stack"), nil)}
 }
 
 // claims is the construct with the design's policy and the attributes that it reads, changed by edit.
@@ -236,75 +215,4 @@ func panicText(f func()) (text string) {
 	}()
 	f()
 	return ""
-}
-
-// compareGolden compares the template with testdata/<name>.template.json.
-func compareGolden(t *testing.T, name string, tpl template) {
-	t.Helper()
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(tpl.ToJSON()); err != nil {
-		t.Fatal(err)
-	}
-	got := regexp.MustCompile(`[0-9a-f]{64}\.zip`).ReplaceAllString(b.String(), "ASSET.zip")
-
-	path := "testdata/" + name + ".template.json"
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("the template differs from %s (-golden +got); run go test ./construct -update if that is right:\n%s",
-			path, lineDiff(string(want), got))
-	}
-}
-
-// lineDiff lists the lines that differ, by a longest common subsequence, each with the line before it.
-func lineDiff(a, b string) string {
-	x, y := strings.Split(a, "\n"), strings.Split(b, "\n")
-	common := make([][]int, len(x)+1)
-	for i := range common {
-		common[i] = make([]int, len(y)+1)
-	}
-	for i := len(x) - 1; i >= 0; i-- {
-		for j := len(y) - 1; j >= 0; j-- {
-			if x[i] == y[j] {
-				common[i][j] = common[i+1][j+1] + 1
-			} else {
-				common[i][j] = max(common[i+1][j], common[i][j+1])
-			}
-		}
-	}
-	var out strings.Builder
-	same := false
-	for i, j := 0, 0; i < len(x) || j < len(y); {
-		switch {
-		case i < len(x) && j < len(y) && x[i] == y[j]:
-			same = true
-			i, j = i+1, j+1
-			continue
-		case same || out.Len() == 0:
-			fmt.Fprintf(&out, "@@ line %d\n", i+1)
-			if i > 0 {
-				fmt.Fprintf(&out, " %s\n", x[i-1])
-			}
-			same = false
-		}
-		if j == len(y) || i < len(x) && common[i+1][j] >= common[i][j+1] {
-			fmt.Fprintf(&out, "-%s\n", x[i])
-			i++
-		} else {
-			fmt.Fprintf(&out, "+%s\n", y[j])
-			j++
-		}
-	}
-	return out.String()
 }

@@ -119,6 +119,12 @@ type TokenClaimsProps struct {
 	// processes of the host needs the host's own.
 	Architecture awslambda.Architecture
 
+	// ClaimsProgram is what the claim function runs, and AuthorizerProgram what every authorizer function runs: a main
+	// package of the app ([GoMain]), or one that was built elsewhere ([Binary]). Default: Claimsmith's own, built with the
+	// go command during synth.
+	ClaimsProgram     Program
+	AuthorizerProgram Program
+
 	// ResultsCacheTtl is how long API Gateway may repeat an authorizer's decision for the same token. Default: 60
 	// seconds. 0 turns caching off; at most one hour, in whole seconds. A token that expires, or is refused for good,
 	// may thus be answered as before for that long.

@@ -262,15 +262,4 @@ func (t *tokenClaims) annotateWritableAttributes(client awscognito.UserPoolClien
 	}
 }
 
-// functionCode is the built main package with the compiled policy beside it. A policy with problems fails synth anyway,
-// so nothing is built for it.
-func (t *tokenClaims) functionCode(main string) awslambda.Code {
-	files := []assetFile{{name: "policy.json", content: t.policy.compiled(), mode: 0o644}}
-	if t.policy.program != nil && *awscdk.Stack_Of(t).BundlingRequired() {
-		binary := must(buildOnce(ownMain(must(moduleDir()), main, goarch(t.props.Architecture))))
-		files = append(files, assetFile{name: "bootstrap", content: binary, mode: 0o755})
-	}
-	return codeFromFiles(t, main, files)
-}
-
 var _ TokenClaims = (*tokenClaims)(nil)

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/claimsmith/claimsmith/construct"
+	"github.com/claimsmith/claimsmith/construct/snapshot"
 	"github.com/claimsmith/claimsmith/lambda/policy"
 )
 
@@ -23,7 +24,7 @@ func TestDefaultStackIsTheGolden(t *testing.T) {
 	auth := f.claims(nil)
 	auth.AddClient("Web", nil)
 	f.api("Api", auth.HttpAuthorizer("Documents"), documentRoutes...)
-	compareGolden(t, "default", f.template())
+	snapshot.Match(t, f.stack, "testdata/default.template.json")
 	f.wantNoAnnotations()
 }
 

@@ -27,10 +27,15 @@ var allowed = map[string][]string{
 	"lambda/internal/boot":         {"lambda/policy", "github.com/aws/aws-lambda-go/"},
 	"lambda/claims":                {"lambda/policy", "lambda/pretoken", "lambda/internal/boot", "github.com/aws/aws-lambda-go/"},
 	"lambda/authorizer":            {"lambda/policy", "lambda/token", "lambda/apigw", "lambda/internal/boot", "github.com/aws/aws-lambda-go/"},
-	"construct":                    {"lambda/policy", "github.com/aws/"},
-	"example-app":                  {"construct", "github.com/aws/"},
-	"example-app/backend":          {"lambda/apigw/backend", "github.com/aws/aws-lambda-go/"},
-	"example-app/demo":             {},
+	"construct":                    {"lambda/policy", "construct/internal/gobuild", "github.com/aws/"},
+	"construct/snapshot":           {"github.com/aws/"},
+	// These are free of CDK, so that they build and test in seconds, for other systems too.
+	"construct/internal/gobuild":  {},
+	"construct/internal/publish":  {},
+	"construct/internal/consumer": {},
+	"example-app":                 {"construct", "github.com/aws/"},
+	"example-app/backend":         {"lambda/apigw/backend", "github.com/aws/aws-lambda-go/"},
+	"example-app/demo":            {},
 
 	// The AWS SDK's signer, and no service of it: see the package comment of pooltrigger.
 	"lambda/internal/pooltrigger": {"github.com/aws/aws-lambda-go/", "github.com/aws/aws-sdk-go-v2/aws"},

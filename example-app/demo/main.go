@@ -18,8 +18,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
+	"path/filepath"
+	"strings"
 	"syscall"
+	"time"
 )
 
 func main() {
@@ -37,8 +41,10 @@ const usage = `Deploys example-app to a local AWS, signs users in, and shows who
 
 usage: make demo [KEEP=1]
    or: go run ./example-app/demo [-keep]     in the root of the checkout
+   or: go run ./example-app/demo -with COMMAND ARG...
 
   -keep   leave the stack up, and print commands to try it with and to stop it
+  -with   deploy nothing, but run a command while the local AWS is up; cdk and aws are on its PATH and talk to it
 
 Needs Linux, Go, Node.js, npm and Python; says what is missing. Writes build/demo.json.
 Exits with 1 when any answer is not the expected one.
@@ -49,12 +55,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.SetOutput(stderr)
 	flags.Usage = func() { fmt.Fprint(stdout, usage) }
 	keep := flags.Bool("keep", false, "")
+	with := flags.Bool("with", false, "")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return nil
 	case err != nil:
 		return err
-	case flags.NArg() > 0:
+	case *with && flags.NArg() == 0:
+		return errors.New("-with needs a command")
+	case !*with && flags.NArg() > 0:
 		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
 
@@ -62,7 +71,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	switch err := demo(ctx, w, newProgress(stdout), *keep, stdout); {
+	show := newProgress(stdout)
+	if *with {
+		err = runWith(ctx, w, show, flags.Args(), stdout, stderr)
+	} else {
+		err = demo(ctx, w, show, *keep, stdout)
+	}
+	switch {
 	case ctx.Err() != nil:
 		w.clean()
 		return errors.New("interrupted; what it started has ended")
@@ -74,10 +89,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return nil
 }
 
-// demo is the whole story, top to bottom.
-func demo(ctx context.Context, w *workspace, show *progress, keep bool, stdout io.Writer) error {
+// prepare installs what a local AWS and its clients need.
+func prepare(ctx context.Context, w *workspace, show *progress) (*localAWS, error) {
 	if err := show.step(ctx, "tools", "looking for Go, Node.js, npm and Python", checkTools); err != nil {
-		return err
+		return nil, err
 	}
 	if err := parallel(ctx,
 		func(ctx context.Context) error {
@@ -87,10 +102,34 @@ func demo(ctx context.Context, w *workspace, show *progress, keep bool, stdout i
 			return show.step(ctx, "npm", "the CDK CLI, in node_modules", w.installCDK)
 		},
 	); err != nil {
+		return nil, err
+	}
+	return newLocalAWS(ctx, w)
+}
+
+// runWith runs a command while a local AWS is up.
+func runWith(ctx context.Context, w *workspace, show *progress, args []string, stdout, stderr io.Writer) error {
+	cloud, err := prepare(ctx, w, show)
+	if err != nil {
 		return err
 	}
+	defer cloud.stop()
+	if err := show.step(ctx, "aws", "starting MiniStack, then cdk bootstrap", cloud.start); err != nil {
+		return err
+	}
+	show.say("run", strings.Join(args, " "))
+	clients := cloud.clientSettings()
+	clients["PATH"] = strings.Join([]string{filepath.Dir(w.cdk()), filepath.Dir(w.python()), os.Getenv("PATH")}, string(os.PathListSeparator))
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.Env, cmd.Stdout, cmd.Stderr = w.env(clients), stdout, stderr
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 10 * time.Second
+	return cmd.Run()
+}
 
-	cloud, err := newLocalAWS(ctx, w)
+// demo is the whole story, top to bottom.
+func demo(ctx context.Context, w *workspace, show *progress, keep bool, stdout io.Writer) error {
+	cloud, err := prepare(ctx, w, show)
 	if err != nil {
 		return err
 	}
