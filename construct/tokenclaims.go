@@ -138,6 +138,7 @@ func NewTokenClaims(scope constructs.Construct, id string, props *TokenClaimsPro
 	constructs.NewConstruct_Override(t, scope, jsii.String(id))
 
 	t.policy = load(t.props.Policy)
+	t.startBuilding("claims")
 	t.userPool = awscognito.NewUserPool(t, jsii.String("UserPool"), t.props.UserPoolProps)
 	t.claimsFunction = t.newFunction("ClaimsFunction", functionProps{
 		main:        "claims",
