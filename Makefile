@@ -34,7 +34,7 @@ say = @printf '\n== %s\n' "$(1)"
 
 .PHONY: help
 help: ## list the commands
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 .PHONY: test
 test: check ## everything that can be tested without deploying: checks, unit, table and golden tests
@@ -98,6 +98,11 @@ golden: build/tmp need-go need-node ## rewrite the golden templates; read the di
 .PHONY: bench
 bench: need-go ## compare verifying and deciding with their floor and with peers
 	@go -C tools/bench run .
+
+.PHONY: bench-synth
+bench-synth: build/tmp need-go need-node ## compare synthesizing the example with CDK alone
+	@go -C tools/bench run ./synth
+	@go test -run '^$$' -bench Unchanged -benchtime 20x ./construct/internal/gobuild | grep ^Benchmark
 
 .PHONY: fuzz
 fuzz: build/tmp need-go ## run every fuzz target for FUZZTIME (30s)

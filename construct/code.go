@@ -129,22 +129,39 @@ func (m ownMain) bootstrap(cache, arch string) (gobuild.File, error) {
 
 var moduleDir = sync.OnceValues(func() (string, error) { return gobuild.ModuleDir("", modulePath) })
 
-// functionCode is a program with the compiled policy beside it: the user's, or else the one in that folder under lambda.
-// A policy with problems fails synth anyway, so nothing is built for it.
+// startBuilding builds the program in that folder in the background: it takes longer than all else that a construct does,
+// and needs no CDK. What comes of it is told by functionCode.
+func (t *tokenClaims) startBuilding(folder string) {
+	if t.builds() {
+		program, cache, arch := t.program(folder), buildCache(t), goarch(t.props.Architecture)
+		go func() { _, _ = program.bootstrap(cache, arch) }()
+	}
+}
+
+// functionCode is a program with the compiled policy beside it.
 func (t *tokenClaims) functionCode(folder string) awslambda.Code {
 	files := []gobuild.File{gobuild.NewFile("policy.json", t.policy.compiled(), 0o644)}
-	if t.policy.program != nil && *awscdk.Stack_Of(t).BundlingRequired() {
-		program := map[string]Program{"claims": t.props.ClaimsProgram, "authorizer": t.props.AuthorizerProgram}[folder]
-		if program == nil {
-			program = ownMain(folder)
-		}
-		file, err := program.bootstrap(buildCache(t), goarch(t.props.Architecture))
+	if t.builds() {
+		file, err := t.program(folder).bootstrap(buildCache(t), goarch(t.props.Architecture))
 		if err != nil {
 			panic(fmt.Errorf("construct: %w", err))
 		}
 		files = append([]gobuild.File{file}, files...)
 	}
 	return codeFromFiles(t, folder, files...)
+}
+
+// builds tells whether functions are built at all. A policy with problems fails synth anyway.
+func (t *tokenClaims) builds() bool {
+	return t.policy.program != nil && *awscdk.Stack_Of(t).BundlingRequired()
+}
+
+// program is the user's, or else the one in that folder under lambda.
+func (t *tokenClaims) program(folder string) Program {
+	if p := map[string]Program{"claims": t.props.ClaimsProgram, "authorizer": t.props.AuthorizerProgram}[folder]; p != nil {
+		return p
+	}
+	return ownMain(folder)
 }
 
 // codeFromFiles hands the files to CDK as a zip file, which it uploads as it is.

@@ -189,6 +189,7 @@ func NewTokenClaims(scope constructs.Construct, id string, props *TokenClaimsPro
 	constructs.NewConstruct_Override(t, scope, jsii.String(id))
 
 	t.policy = load(t.props.Policy)
+	t.startBuilding("claims")
 	t.checkRegion()
 	t.userPool = t.newPool()
 	if !t.props.MintedElsewhere {

@@ -474,4 +474,7 @@ func TestRunExplainsItself(t *testing.T) {
 	if err := run(t.Context(), []string{"now"}, &out, &errs); fmt.Sprint(err) != `unexpected argument "now"` {
 		t.Errorf("got %v", err)
 	}
+	if err := run(t.Context(), []string{"-with"}, &out, &errs); fmt.Sprint(err) != "-with needs a command" {
+		t.Errorf("got %v", err)
+	}
 }

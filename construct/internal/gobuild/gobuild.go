@@ -90,20 +90,23 @@ func ModuleDir(dir, path string) (string, error) {
 }
 
 // inProcess holds what this process has built, so that several functions, and several apps in one test binary, share one
-// build. The key is the working directory and the command.
+// build. The key is the folder that the command runs in, and the command.
 var inProcess sync.Map // string → func() (map[string]File, error)
 
 // Build returns the programs by their labels, each as a file called bootstrap, ready to be zipped. Progress is told on
-// standard error.
+// standard error. It may be called concurrently.
 //
 // cache is a folder that outlives the process: what was built there before is reused when the go command finds that
 // nothing it was made of has changed.
 func (p Programs) Build(cache string) (map[string]File, error) {
-	working, err := os.Getwd() // p.Pkgs may be relative to it
-	if err != nil {
-		return nil, fmt.Errorf("building %s: %w", p, err)
+	dir := p.Dir
+	if dir == "" {
+		var err error
+		if dir, err = os.Getwd(); err != nil {
+			return nil, fmt.Errorf("building %s: %w", p, err)
+		}
 	}
-	once, _ := inProcess.LoadOrStore(working+"\n"+p.rerun(),
+	once, _ := inProcess.LoadOrStore(dir+"\n"+p.rerun(),
 		sync.OnceValues(func() (map[string]File, error) { return p.build(cache, os.Stderr) }))
 	return once.(func() (map[string]File, error))()
 }
