@@ -164,7 +164,9 @@ var accepted = map[string]map[string]string{
 		"CKV_AWS_117": "the functions talk to Cognito's public endpoint alone; a VPC adds a NAT gateway to the bill and a second to cold starts",
 		"CKV_AWS_158": "CloudWatch encrypts log groups by itself; a key of one's own is the user's choice, and so are its price and its policy",
 		"CKV_AWS_173": "no secrets are in the environment, and Lambda encrypts it by itself; a key of one's own is the user's choice",
-		"CKV_AWS_59 AWS::ApiGateway::Method.RestApihealthGET": "the example's GET /health is open to everybody",
+		"CKV_AWS_111 AWS::IAM::Policy.AuthClaimsFunctionRoleDefaultPolicyA83D14B3":      "functions in a VPC, in everything.template.json: Lambda makes their network interfaces, which have no ARN before",
+		"CKV_AWS_111 AWS::IAM::Policy.AuthDocumentsAuthorizerRoleDefaultPolicyD04B1FB7": "likewise",
+		"CKV_AWS_59 AWS::ApiGateway::Method.RestApihealthGET":                           "the example's GET /health is open to everybody",
 
 		"CKV_AWS_95":  "of the API, which is the user's: the fixture's has no access log",
 		"CKV_AWS_76":  "of the API, which is the user's: the fixture's has no access log",
@@ -211,6 +213,7 @@ func synthExample(t *testing.T) string {
 
 // Nothing is to be said against any template, but for what is accepted; and what is accepted must still occur.
 func TestTemplatesPass(t *testing.T) {
+	// Those of the compositions are left out: they are made of pools and clients that are the app's own.
 	golden, err := filepath.Glob("../../construct/testdata/*.template.json")
 	if err != nil || len(golden) == 0 {
 		t.Fatalf("there are no golden templates (%v)", err)
@@ -329,7 +332,7 @@ func TestBrokenTemplatesAreFound(t *testing.T) {
 		{"secret in the environment", "checkov", "CKV_AWS_45", func(t *testing.T, tpl template) {
 			tpl.properties(t, function, "AuthClaims")["Environment"].(map[string]any)["Variables"].(map[string]any)["AWS_ACCESS_KEY_ID"] = "AKIAIOSFODNN7EXAMPLE"
 		}},
-		{"role that may do anything", "checkov", "CKV_AWS_111", func(t *testing.T, tpl template) {
+		{"role that may do anything", "checkov", "CKV_AWS_62", func(t *testing.T, tpl template) {
 			document := tpl.properties(t, iamPolicy, "AuthClaims")["PolicyDocument"].(map[string]any)
 			document["Statement"] = append(document["Statement"].([]any), map[string]any{"Effect": "Allow", "Action": "*", "Resource": "*"})
 		}},
