@@ -102,6 +102,7 @@ bench: need-go ## compare verifying and deciding with their floor and with peers
 .PHONY: bench-synth
 bench-synth: build/tmp need-go need-node ## compare synthesizing the example with CDK alone
 	@go -C tools/bench run ./synth
+	@go test -run '^$$' -bench Unchanged -benchtime 20x ./construct/internal/gobuild | grep ^Benchmark
 
 .PHONY: fuzz
 fuzz: build/tmp need-go ## run every fuzz target for FUZZTIME (30s)
