@@ -21,14 +21,14 @@ type audit struct{ claims *tokenClaims }
 
 // Validate returns every problem, one text each. CDK adds the construct's path.
 func (v *audit) Validate() *[]*string {
-	findings := slices.Concat(v.claims.policy.problems, v.claims.paramFindings())
+	findings := slices.Concat(v.claims.policy.problems, v.claims.paramFindings(), v.claims.compositionFindings())
 	for _, name := range slices.Sorted(maps.Keys(v.claims.authorizers)) {
 		findings = append(findings, v.claims.authorizers[name].findings()...)
 	}
 	findings = append(findings, v.claims.openRouteFindings()...)
-	if len(v.claims.authorizers) > 0 && len(v.claims.clientIDs) == 0 {
+	if len(v.claims.authorizers) > 0 && len(v.claims.accepted) == 0 {
 		findings = append(findings, "the pool has no app client, so its authorizers would refuse every token: "+
-			`add one, as in AddClient("Web", nil)`)
+			`add one, as in AddClient("Web", nil), or accept one that exists with AcceptPool`)
 	}
 	if program := v.claims.policy.program; program != nil {
 		findings = append(findings, v.claims.tokenSourceFindings(program.CheckerNames())...)

@@ -122,7 +122,7 @@ func (h *httpAuthorizer) Bind(options *awsapigatewayv2.HttpRouteAuthorizerBindOp
 	inAPI, ok := a.inHTTP[api]
 	if !ok {
 		key := a.cacheKey(httpKind)
-		inAPI = awsapigatewayv2authorizers.NewHttpLambdaAuthorizer(jsii.String(a.id()), a.function,
+		inAPI = awsapigatewayv2authorizers.NewHttpLambdaAuthorizer(jsii.String(a.id()), a.owner.target(a.function),
 			&awsapigatewayv2authorizers.HttpLambdaAuthorizerProps{
 				ResponseTypes:   &[]awsapigatewayv2authorizers.HttpLambdaResponseType{awsapigatewayv2authorizers.HttpLambdaResponseType_SIMPLE},
 				IdentitySource:  jsii.Strings(key.sources...),
@@ -142,7 +142,7 @@ func (w *webSocketAuthorizer) Bind(options *awsapigatewayv2.WebSocketRouteAuthor
 	a, api := w.of, *options.Route.WebSocketApi().ApiId()
 	inAPI, ok := a.inWebSocket[api]
 	if !ok {
-		inAPI = awsapigatewayv2authorizers.NewWebSocketLambdaAuthorizer(jsii.String(a.id()), a.function,
+		inAPI = awsapigatewayv2authorizers.NewWebSocketLambdaAuthorizer(jsii.String(a.id()), a.owner.target(a.function),
 			&awsapigatewayv2authorizers.WebSocketLambdaAuthorizerProps{
 				IdentitySource: jsii.Strings(a.cacheKey(webSocketKind).sources...),
 			})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -104,10 +105,10 @@ func (b binary) bootstrap(_, arch string) (gobuild.File, error) {
 	return file, nil
 }
 
-// ownMain is one of ownMains.
+// ownMain is a main package in this module's lambda folder.
 type ownMain string
 
-// ownMains are the main packages in this module's lambda folder. They are built together: nearly every app needs all.
+// ownMains are built together, since nearly every app needs all of them.
 var ownMains = []string{"claims", "authorizer"}
 
 func (m ownMain) bootstrap(cache, arch string) (gobuild.File, error) {
@@ -115,7 +116,11 @@ func (m ownMain) bootstrap(cache, arch string) (gobuild.File, error) {
 	if err != nil {
 		return gobuild.File{}, err
 	}
-	built, err := gobuild.Own(dir, arch, ownMains...).Build(cache)
+	together := ownMains
+	if !slices.Contains(ownMains, string(m)) {
+		together = []string{string(m)}
+	}
+	built, err := gobuild.Own(dir, arch, together...).Build(cache)
 	if err != nil {
 		return gobuild.File{}, fmt.Errorf("%w\nwhere they cannot be built, for want of a network perhaps, build them elsewhere: see construct.Binary", err)
 	}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscognito"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/jsii-runtime-go"
@@ -28,6 +30,56 @@ type TokenClaimsProps struct {
 	// policy that declares none; synth fails when the names differ.
 	Params map[string]string
 
+	// UserPool is the pool that is to mint the claims, instead of a new one.
+	//
+	// A pool that the app creates keeps its properties and gets the trigger; one that has a pre token generation trigger
+	// already is refused. When it is in another stack, the claims function is created beside it there, so that this
+	// stack may refer to the pool and nothing the other way round.
+	//
+	// A pool that is imported, by awscognito.UserPool_FromUserPoolId or …FromUserPoolArn, must be of this stack's account
+	// and Region. Its trigger is set by a custom resource: when the stack is deployed its function reads the pool's
+	// configuration, puts the trigger into it, writes it back, and verifies that nothing else changed; the trigger is
+	// taken away again when the construct leaves the stack. When the pool is another CloudFormation stack's, whatever
+	// changes the pool there removes the trigger, since that template has none; create the TokenClaims that mints in that
+	// stack if you can.
+	//
+	// Default: a new pool, made with UserPoolProps.
+	UserPool awscognito.IUserPool
+
+	// MintedElsewhere says that the claims are minted by somebody else with the same policy, as by a TokenClaims in another
+	// stage, account or repository: there is no claims function, no trigger is set, and nothing of a pool is changed; only
+	// authorizers are created. Their tokens come from the clients that [TokenClaims.AddClient] and
+	// [TokenClaims.AcceptPool] are told of. Default: false.
+	MintedElsewhere bool
+
+	// ReplacedTriggerArn and ReplacedTriggerVersion name the pre token generation trigger of an imported pool which the
+	// policy's trigger takes the place of. It is put back when the construct leaves the stack. Default: none, and a pool
+	// that has a trigger makes the deployment fail. The version's default is V1_0, which is that of a trigger set
+	// without one.
+	ReplacedTriggerArn     string
+	ReplacedTriggerVersion awscognito.LambdaVersion
+
+	// LambdaVersion is the version of the trigger. Default: V2_0, which customises the access tokens of users. V3_0
+	// customises those of machines (client credentials) too, is priced apart, and makes their tokens depend on the
+	// function. V1_0 cannot customise access tokens and is refused.
+	//
+	// See https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-pre-token-generation.html
+	LambdaVersion awscognito.LambdaVersion
+
+	// IssuerType is the form of the issuer (iss) in the tokens of the pool that is created. Default: not set, which is
+	// [IssuerTypeOriginal]. Authorizers accept both forms of an accepted pool at any time, so it may be changed under
+	// way. Synth fails when something in the same stage takes tokens of the pool but cannot take this form.
+	//
+	// See https://docs.aws.amazon.com/cognito/latest/developerguide/federation-endpoints.html#user-pool-oidc-issuer
+	IssuerType IssuerType
+
+	// SkipFeaturePlanCheck accepts plan LITE, and threat protection on it, for a pool that has had advanced security
+	// features on since before 22 November 2024: such pools may keep both, and LambdaVersion V2_0, on LITE. For any other
+	// pool the deployment fails. Default: false.
+	//
+	// See https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-sign-in-feature-plans.html
+	SkipFeaturePlanCheck bool
+
 	// FeaturePlan is the pool's feature plan. Default: PLUS, which threat protection needs. ESSENTIALS suffices to
 	// customise access tokens and costs less per monthly active user; threat protection is then left off. LITE cannot
 	// customise access tokens and is refused.
@@ -37,7 +89,7 @@ type TokenClaimsProps struct {
 
 	// StandardThreatProtectionMode is what Cognito does about compromised passwords and risky sign-ins. Default:
 	// FULL_FUNCTION, which acts on them, on plan PLUS; left out on other plans, where everything but NO_ENFORCEMENT is
-	// refused.
+	// refused, but see SkipFeaturePlanCheck.
 	//
 	// See https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pool-settings-threat-protection.html
 	StandardThreatProtectionMode awscognito.StandardThreatProtectionMode
@@ -112,7 +164,51 @@ type TokenClaimsProps struct {
 	// LogRetention is how long the functions' logs are kept. They tell why requests were refused. Default:
 	// THREE_MONTHS.
 	LogRetention awslogs.RetentionDays
+
+	// LogGroup is where all functions log to. Default: each function has a log group of its own.
+	LogGroup awslogs.ILogGroup
+
+	// EncryptionKey encrypts the functions' environment variables and the log groups that are created. A key that the app
+	// creates gets the policy that CloudWatch Logs needs; an imported one must have it. Default: keys that AWS owns.
+	EncryptionKey awskms.IKey
+
+	// MemorySize is the functions' memory in megabytes, which also decides their share of a processor. Default: 256.
+	MemorySize float64
+
+	// Timeout is after how long Lambda ends a function. Default: what the caller waits, 5 seconds for the claims function
+	// and 10 for authorizers, since more would bill time that nobody waits for. At most 10 seconds; the claims function
+	// gets 5 at most.
+	Timeout *time.Duration
+
+	// ProvisionedConcurrentExecutions is how many instances of the claims function, and of each authorizer's, are kept
+	// initialised, at a price. They are then called through the alias "live". Default: 0, none.
+	ProvisionedConcurrentExecutions float64
+
+	// Vpc is the network that the claims function and the authorizers run in. Authorizers fetch the pool's public keys
+	// over HTTPS, so they need a way out, such as a NAT gateway. The function of a custom resource never runs in it.
+	// Default: none.
+	Vpc awsec2.IVpc
+
+	// VpcSubnets chooses the subnets of Vpc. Default: its private subnets.
+	VpcSubnets *awsec2.SubnetSelection
+
+	// SecurityGroups are those of the functions in Vpc. Default: one of its own for each function, which lets everything
+	// out and nothing in.
+	SecurityGroups []awsec2.ISecurityGroup
 }
+
+// IssuerType is the form of a pool's issuer.
+type IssuerType string
+
+const (
+	// IssuerTypeOriginal is https://cognito-idp.{region}.amazonaws.com/{pool id}.
+	IssuerTypeOriginal IssuerType = "ORIGINAL"
+
+	// IssuerTypeUpdated is https://issuer-cognito-idp.{region}.amazonaws.com/{pool id}, which is the same in every
+	// Region of a replicated pool and which AWS recommends. Load balancers, REST APIs' COGNITO_USER_POOLS authorizers
+	// and CDK's HttpUserPoolAuthorizer do not take it.
+	IssuerTypeUpdated IssuerType = "UPDATED"
+)
 
 // InvalidToken is how an HTTP API answers an invalid token.
 type InvalidToken string
@@ -148,10 +244,12 @@ func (p *TokenClaimsProps) Validate() error {
 			flat, pool.StandardThreatProtectionMode)
 	}
 	plan := p.featurePlan()
-	if plan == awscognito.FeaturePlan_LITE {
-		refuse("FeaturePlan is LITE, which cannot customise access tokens (trigger V2_0): use ESSENTIALS, or PLUS with threat protection")
+	grandfathered := plan == awscognito.FeaturePlan_LITE && p.SkipFeaturePlanCheck
+	if plan == awscognito.FeaturePlan_LITE && (!grandfathered || p.LambdaVersion == awscognito.LambdaVersion_V3_0) {
+		refuse("FeaturePlan is LITE, which cannot customise access tokens (trigger %s): use ESSENTIALS, or PLUS with threat protection",
+			cmp.Or(p.LambdaVersion, awscognito.LambdaVersion_V2_0))
 	}
-	if setting := p.threatProtection(); setting != "" && plan != awscognito.FeaturePlan_PLUS {
+	if setting := p.threatProtection(); setting != "" && plan != awscognito.FeaturePlan_PLUS && !grandfathered {
 		refuse("%s needs FeaturePlan PLUS, not %s: leave the plan out (PLUS is the default) or leave threat protection out", setting, plan)
 	}
 	if triggers := pool.LambdaTriggers; triggers != nil && triggers.PreTokenGeneration != nil {
@@ -179,6 +277,7 @@ func (p *TokenClaimsProps) Validate() error {
 			}
 		}
 	}
+	errs = append(errs, p.validateComposition()...)
 	return errors.Join(errs...)
 }
 
@@ -218,6 +317,10 @@ func (p *TokenClaimsProps) withDefaults() TokenClaimsProps {
 	r.RemovalPolicy = cmp.Or(r.RemovalPolicy, awscdk.RemovalPolicy_RETAIN)
 	r.LogRetention = cmp.Or(r.LogRetention, awslogs.RetentionDays_THREE_MONTHS)
 	r.InvalidToken = cmp.Or(r.InvalidToken, InvalidTokenForbidden)
+	r.LambdaVersion = cmp.Or(r.LambdaVersion, awscognito.LambdaVersion_V2_0)
+	r.ReplacedTriggerVersion = cmp.Or(r.ReplacedTriggerVersion, awscognito.LambdaVersion_V1_0)
+	r.MemorySize = cmp.Or(r.MemorySize, 256)
+	r.SecurityGroups = slices.Clone(p.SecurityGroups)
 	if r.Architecture == nil {
 		r.Architecture = awslambda.Architecture_ARM_64()
 	}

@@ -54,13 +54,14 @@ func (a *authorizer) forREST(api awsapigateway.IRestApi) awsapigateway.CfnAuthor
 		return inAPI
 	}
 	key := a.cacheKey(restKind)
+	target := a.owner.target(a.function)
 	props := &awsapigateway.CfnAuthorizerProps{
 		Name:      jsii.String(a.id()),
 		RestApiId: api.RestApiId(),
 		Type:      jsii.String("REQUEST"),
 		AuthorizerUri: awscdk.Stack_Of(a.function).FormatArn(&awscdk.ArnComponents{
 			Service: jsii.String("apigateway"), Account: jsii.String("lambda"),
-			Resource: jsii.String("path/2015-03-31/functions/" + *a.function.FunctionArn() + "/invocations"),
+			Resource: jsii.String("path/2015-03-31/functions/" + *target.FunctionArn() + "/invocations"),
 		}),
 		AuthorizerResultTtlInSeconds: jsii.Number(key.ttl.Seconds()),
 	}
@@ -69,7 +70,7 @@ func (a *authorizer) forREST(api awsapigateway.IRestApi) awsapigateway.CfnAuthor
 	}
 	scope := api.(constructs.Construct)
 	inAPI := awsapigateway.NewCfnAuthorizer(scope, jsii.String(a.id()), props)
-	a.function.AddPermission(jsii.String(a.id()+"Permission"), &awslambda.Permission{
+	target.AddPermission(jsii.String(a.id()+"Permission"), &awslambda.Permission{
 		Scope:     scope,
 		Principal: awsiam.NewServicePrincipal(jsii.String("apigateway.amazonaws.com"), nil),
 		SourceArn: awscdk.Stack_Of(api).FormatArn(&awscdk.ArnComponents{

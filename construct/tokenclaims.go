@@ -19,24 +19,22 @@
 // # Compatibility
 //
 // The ids of the constructs are a contract, since logical ids are made of them and a changed logical id replaces the
-// resource: UserPool, ClaimsFunction, and for an authorizer called X: XAuthorizer and, in each API that it protects, the
-// construct's own id followed by XAuthorizer. The ids of clients are those given to [TokenClaims.AddClient]. What the
-// functions find in their environment and beside their binary is private.
+// resource: UserPool, ClaimsFunction, AttachFunction, Trigger, and for an authorizer called X: XAuthorizer and, in each API
+// that it protects, the construct's own id followed by XAuthorizer. The ids of clients are those given to
+// [TokenClaims.AddClient]. What the functions find in their environment and beside their binary is private.
 package construct
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigateway"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscognito"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 )
@@ -45,13 +43,23 @@ import (
 type TokenClaims interface {
 	constructs.Construct
 
-	// UserPool is the pool that mints the claims. Its pre token generation trigger is taken; everything else of it may
-	// be extended as usual.
-	UserPool() awscognito.UserPool
+	// UserPool is the pool that mints the claims: the one created, or the one given as [TokenClaimsProps.UserPool]. Its
+	// pre token generation trigger is taken; everything else of it may be extended as usual. It is nil when there is
+	// neither, see [TokenClaimsProps.MintedElsewhere]. What [awscognito.UserPool] has beyond the interface, such as
+	// AddTrigger, is there for a pool that the app creates: auth.UserPool().(awscognito.UserPool).
+	UserPool() awscognito.IUserPool
 
-	// ClaimsFunction is the pool's pre token generation trigger. It must never refer to the pool, in its environment or
-	// in a grant: the pool refers to the function, and CloudFormation refuses the cycle. The event has the pool's id.
+	// ClaimsFunction is the pool's pre token generation trigger, or nil with [TokenClaimsProps.MintedElsewhere]. It is
+	// in the pool's stack. It must never refer to the pool, in its environment or in a grant: the pool refers to the
+	// function, and CloudFormation refuses the cycle. The event has the pool's id.
 	ClaimsFunction() awslambda.Function
+
+	// AttachFunction is the custom resource's function which sets the trigger of an imported pool while the stack is
+	// deployed, and nil when no pool is imported. It may read and update that one pool. Cognito demands more of whoever
+	// updates a pool that sends SMS messages or uses a custom sender, which no template of another stack tells: let it
+	// pass the pool's role with role.GrantPassRole(auth.AttachFunction().GrantPrincipal()), or use the sender's key with
+	// key.Grant(auth.AttachFunction(), jsii.String("kms:CreateGrant")).
+	AttachFunction() awslambda.Function
 
 	// AuthorizerFunction is the function behind the policy's authorizer of that name, created when it is first asked
 	// for. [TokenClaims.HttpAuthorizer], [TokenClaims.RestAuthorizer] and
@@ -76,6 +84,11 @@ type TokenClaims interface {
 	//
 	// AddClient panics when OAuth has a grant that redirects but no CallbackUrls.
 	AddClient(id string, options *awscognito.UserPoolClientOptions) awscognito.UserPoolClient
+
+	// AcceptPool makes the authorizers accept tokens that the pool issued to these clients as well: of another pool,
+	// which mints the same claims by a trigger of its own, or of clients that [TokenClaims.UserPool] had before. It says
+	// nothing about who mints, and changes nothing of the pool.
+	AcceptPool(pool awscognito.IUserPool, clients ...awscognito.IUserPoolClient)
 
 	// HttpAuthorizer enforces the policy's authorizer of that name on routes of HTTP APIs: as the API's
 	// DefaultAuthorizer, or as the Authorizer of single routes. It may be asked for any number of times and used on any
@@ -111,6 +124,38 @@ type TokenClaims interface {
 	// there. The token comes from the Authorization header unless [TokenClaimsProps.TokenSources] says otherwise; browsers
 	// can send none, see [TokenInSubprotocol].
 	WebSocketAuthorizer(name string) awsapigatewayv2.IWebSocketRouteAuthorizer
+
+	// GrantReadUsers lets the grantee read the pool's users and groups.
+	GrantReadUsers(grantee awsiam.IGrantable) awsiam.Grant
+
+	// GrantManageUsers lets the grantee read, create, change and delete the pool's users, put them into groups, set
+	// their passwords and sign them out. Claims come from attributes and groups, so whoever has this decides what
+	// tokens say.
+	GrantManageUsers(grantee awsiam.IGrantable) awsiam.Grant
+
+	// MetricClaimsErrors counts the failed invocations of the claims function. Each is a sign-in or a refresh that
+	// failed. Default statistic: sum over 5 minutes.
+	MetricClaimsErrors(props *awscloudwatch.MetricOptions) awscloudwatch.Metric
+
+	// MetricClaimsThrottles counts the invocations of the claims function that Lambda refused for lack of concurrency.
+	// Default statistic: sum over 5 minutes.
+	MetricClaimsThrottles(props *awscloudwatch.MetricOptions) awscloudwatch.Metric
+
+	// MetricClaimsDuration is how long the claims function takes, in milliseconds. Cognito waits for 5 seconds. Default
+	// statistic: average over 5 minutes.
+	MetricClaimsDuration(props *awscloudwatch.MetricOptions) awscloudwatch.Metric
+
+	// MetricAuthorizerErrors counts the failed invocations of the function behind the authorizer of that name. These are
+	// faults, not refusals, unless [InvalidTokenUnauthorized] is chosen. Default statistic: sum over 5 minutes.
+	MetricAuthorizerErrors(name string, props *awscloudwatch.MetricOptions) awscloudwatch.Metric
+
+	// MetricAuthorizerThrottles counts the invocations of that function that Lambda refused for lack of concurrency.
+	// Default statistic: sum over 5 minutes.
+	MetricAuthorizerThrottles(name string, props *awscloudwatch.MetricOptions) awscloudwatch.Metric
+
+	// MetricAuthorizerDuration is how long that function takes, in milliseconds. Default statistic: average over 5
+	// minutes.
+	MetricAuthorizerDuration(name string, props *awscloudwatch.MetricOptions) awscloudwatch.Metric
 }
 
 // tokenClaims must keep a method with a pointer receiver, and none called Node or ToString: NewConstruct_Override takes
@@ -119,14 +164,16 @@ type tokenClaims struct {
 	constructs.Construct
 	props          TokenClaimsProps
 	policy         loadedPolicy
-	userPool       awscognito.UserPool
-	claimsFunction awslambda.Function
-	clientIDs      []string
+	userPool       awscognito.IUserPool // nil when there is none
+	claimsFunction awslambda.Function   // nil when claims are minted elsewhere
+	attachFunction awslambda.Function   // nil unless the pool is imported
+	accepted       []acceptedPool
 	authorizers    map[string]*authorizer
 	attachesREST   bool // a restAttacher is at work
+	targets        map[awslambda.Function]awslambda.IFunction
 }
 
-// NewTokenClaims creates the pool and its trigger. Authorizers are created when they are first asked for.
+// NewTokenClaims creates the pool, or takes the one given, and its trigger. Authorizers are created when they are first asked for.
 //
 // It panics with what [TokenClaimsProps.Validate] returns, and when the Lambdas cannot be built. Problems of the policy
 // do not panic: synth reports all of them.
@@ -134,30 +181,30 @@ func NewTokenClaims(scope constructs.Construct, id string, props *TokenClaimsPro
 	if err := props.Validate(); err != nil {
 		panic(fmt.Errorf("construct: %q: %w", id, err))
 	}
-	t := &tokenClaims{props: props.withDefaults(), authorizers: map[string]*authorizer{}}
+	t := &tokenClaims{
+		props:       props.withDefaults(),
+		authorizers: map[string]*authorizer{},
+		targets:     map[awslambda.Function]awslambda.IFunction{},
+	}
 	constructs.NewConstruct_Override(t, scope, jsii.String(id))
 
 	t.policy = load(t.props.Policy)
 	t.startBuilding("claims")
-	t.userPool = awscognito.NewUserPool(t, jsii.String("UserPool"), t.props.UserPoolProps)
-	t.claimsFunction = t.newFunction("ClaimsFunction", functionProps{
-		main:        "claims",
-		description: "Mints the custom claims of access tokens (Cognito pre token generation)",
-		// Cognito gives up on a trigger after five seconds.
-		// https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-working-with-lambda-triggers.html
-		timeoutSeconds: 5,
-		environment:    map[string]string{"CLAIMSMITH_TRIGGER_VERSION": string(awscognito.LambdaVersion_V2_0)},
-	})
-
-	t.connectTrigger()
+	t.checkRegion()
+	t.userPool = t.newPool()
+	if !t.props.MintedElsewhere {
+		t.claimsFunction = t.newClaimsFunction()
+		t.connectTrigger()
+		t.annotateMissingAttributes()
+	}
 	t.annotatePolicyWarnings()
-	t.annotateMissingAttributes()
 	t.Node().AddValidation(&audit{t})
 	return t
 }
 
-func (t *tokenClaims) UserPool() awscognito.UserPool      { return t.userPool }
+func (t *tokenClaims) UserPool() awscognito.IUserPool     { return t.userPool }
 func (t *tokenClaims) ClaimsFunction() awslambda.Function { return t.claimsFunction }
+func (t *tokenClaims) AttachFunction() awslambda.Function { return t.attachFunction }
 
 func (t *tokenClaims) AuthorizerFunction(name string) awslambda.Function {
 	return t.authorizer(name).function
@@ -190,47 +237,19 @@ func (t *tokenClaims) AddClient(id string, options *awscognito.UserPoolClientOpt
 	if err != nil {
 		panic(fmt.Errorf("construct: AddClient(%q): %w", id, err))
 	}
+	if t.userPool == nil {
+		panic(fmt.Errorf("construct: AddClient(%q): there is no pool to add it to: set props.UserPool, or add the client where "+
+			"the pool is and accept it here with AcceptPool", id))
+	}
 	client := t.userPool.AddClient(jsii.String(id), resolved)
 	t.annotateWritableAttributes(client, resolved.WriteAttributes)
-
-	t.clientIDs = append(t.clientIDs, *client.UserPoolClientId())
-	for _, a := range t.authorizers {
-		a.function.AddEnvironment(jsii.String(userPoolsVariable), jsii.String(t.acceptedPools()), nil)
-	}
+	t.AcceptPool(t.userPool, client)
 	return client
-}
-
-// connectTrigger makes the claim function the pool's pre token generation trigger, version V2_0: the version is what
-// makes Cognito accept access-token claims, and CDK's default is V1_0.
-func (t *tokenClaims) connectTrigger() {
-	t.userPool.AddTrigger(awscognito.UserPoolOperation_PRE_TOKEN_GENERATION_CONFIG(), t.claimsFunction,
-		awscognito.LambdaVersion_V2_0)
-
-	// CDK restricts the permission to the pool's ARN; AWS documents the account beside it.
-	// https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-working-with-lambda-triggers.html
-	permission := t.userPool.Node().FindChild(jsii.String("PreTokenGenerationConfigCognito")).(awslambda.CfnPermission)
-	permission.SetSourceAccount(awscdk.Stack_Of(t.userPool).Account())
 }
 
 func (t *tokenClaims) annotatePolicyWarnings() {
 	for _, w := range t.policy.warnings() {
 		awscdk.Annotations_Of(t).AddWarningV2(jsii.String("claimsmith:policy:"+w.ID), jsii.String(w.String()))
-	}
-}
-
-// annotateMissingAttributes points out custom attributes that the policy reads and the pool lacks, so that no user can
-// have them. It is no error, since the pool's schema can be extended behind CDK's back.
-func (t *tokenClaims) annotateMissingAttributes() {
-	has := map[string]awscognito.ICustomAttribute{}
-	if custom := t.props.UserPoolProps.CustomAttributes; custom != nil {
-		has = *custom
-	}
-	for _, attribute := range t.policy.attributes() {
-		name, isCustom := strings.CutPrefix(attribute, "custom:")
-		if _, ok := has[name]; isCustom && !ok {
-			awscdk.Annotations_Of(t).AddWarningV2(jsii.String("claimsmith:missingAttribute:"+attribute), jsii.Sprintf(
-				"the policy reads the attribute %q, which the pool does not have: add %q to UserPoolProps.CustomAttributes", attribute, name))
-		}
 	}
 }
 
@@ -242,67 +261,6 @@ func (t *tokenClaims) annotateWritableAttributes(client awscognito.UserPoolClien
 					"leave the attribute out of WriteAttributes", *attribute))
 		}
 	}
-}
-
-// userPoolsVariable is the environment variable with the pools and clients whose tokens an authorizer accepts.
-const userPoolsVariable = "CLAIMSMITH_USER_POOLS"
-
-// acceptedPools is the value of userPoolsVariable. The ids in it are CDK tokens, which survive JSON encoding.
-func (t *tokenClaims) acceptedPools() string {
-	type pool struct {
-		UserPoolID string   `json:"userPoolId"`
-		ClientIDs  []string `json:"clientIds"`
-	}
-	value, err := json.Marshal([]pool{{*t.userPool.UserPoolId(), append([]string{}, t.clientIDs...)}})
-	if err != nil {
-		panic(fmt.Errorf("construct: internal error: %w", err))
-	}
-	return string(value)
-}
-
-// functionProps is in what the Lambda functions differ.
-type functionProps struct {
-	main           string // folder under lambda/ that holds the main package, unless the user has one
-	description    string
-	timeoutSeconds float64
-	environment    map[string]string
-}
-
-// newFunction creates a function with a log group and a role of its own. The role is what AWSLambdaBasicExecutionRole
-// would give (log streams and events, here in this one log group) and, added by CDK, the two X-Ray actions, which know
-// no resources.
-func (t *tokenClaims) newFunction(id string, p functionProps) awslambda.Function {
-	logs := awslogs.NewLogGroup(t, jsii.String(id+"Logs"), &awslogs.LogGroupProps{
-		Retention:     t.props.LogRetention,
-		RemovalPolicy: t.props.RemovalPolicy,
-	})
-	role := awsiam.NewRole(t, jsii.String(id+"Role"), &awsiam.RoleProps{
-		AssumedBy: awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
-	})
-	logs.GrantWrite(role)
-
-	environment := map[string]*string{}
-	for name, value := range p.environment {
-		environment[name] = jsii.String(value)
-	}
-	for name, value := range t.props.Params {
-		environment["CLAIMSMITH_PARAM_"+name] = jsii.String(value)
-	}
-	return awslambda.NewFunction(t, jsii.String(id), &awslambda.FunctionProps{
-		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
-		Handler:      jsii.String("bootstrap"),
-		Architecture: t.props.Architecture,
-		Code:         t.functionCode(p.main),
-		Description:  jsii.String(p.description),
-		Timeout:      awscdk.Duration_Seconds(jsii.Number(p.timeoutSeconds)),
-		MemorySize:   jsii.Number(256),
-		Tracing:      awslambda.Tracing_ACTIVE,
-		LogGroup:     logs,
-		// The functions log JSON lines in the form of Lambda's own; so do Lambda's own then.
-		LoggingFormat: awslambda.LoggingFormat_JSON,
-		Role:          role,
-		Environment:   &environment,
-	})
 }
 
 var _ TokenClaims = (*tokenClaims)(nil)
