@@ -138,6 +138,12 @@ func TestProgramsBuildWhereverClaimsmithComesFrom(t *testing.T) {
 			m.in(".")
 			m.write("go.work", "go 1.26.0\n\nuse (\n\t./app\n\t\"./the fork\"\n)\n")
 		}, "the fork"},
+		{"the module cache, in a workspace of other modules", func(m *machine) {
+			m.app()
+			m.get()
+			m.write("go.work", "go 1.26.0\n\nuse ./app\n")
+			m.t.Setenv("GOWORK", filepath.Join(m.dir, "go.work"))
+		}, "module cache"},
 		{"a vendor folder", func(m *machine) {
 			m.app()
 			m.get()
