@@ -380,12 +380,15 @@ func decodePart(name, part string) (map[string]any, error) {
 	return object, nil
 }
 
+// base64URL is base64url without padding, and without stray bits at its end.
+var base64URL = base64.RawURLEncoding.Strict()
+
 func decodeBase64(name, part string) ([]byte, error) {
 	if part == "" {
 		return nil, reject("%s: is empty", name)
 	}
-	data, err := base64.RawURLEncoding.Strict().DecodeString(part)
-	if err != nil || strings.ContainsAny(part, "\r\n") { // which package base64 skips
+	data, err := base64URL.DecodeString(part)
+	if err != nil || strings.IndexByte(part, '\r') >= 0 || strings.IndexByte(part, '\n') >= 0 { // which package base64 skips
 		return nil, reject("%s: expected base64url without padding", name)
 	}
 	return data, nil
@@ -495,10 +498,10 @@ func numericDate(claim any) (time.Time, bool) {
 // which it takes no second pass to get.
 func digests(raw string) (signed []byte, whole [sha256.Size]byte) {
 	end := max(strings.LastIndexByte(raw, '.'), 0)
-	hash := sha256.New()
-	hash.Write([]byte(raw[:end]))
+	hash, text := sha256.New(), []byte(raw)
+	hash.Write(text[:end])
 	signed = hash.Sum(nil)
-	hash.Write([]byte(raw[end:]))
+	hash.Write(text[end:])
 	hash.Sum(whole[:0])
 	return signed, whole
 }

@@ -103,7 +103,7 @@ func (p *parser) literal(word string) error {
 func (p *parser) object(depth int) (map[string]any, error) {
 	size := 0
 	if depth == 1 {
-		size = 16 // as many members as a token has
+		size = 24 // as many members as a token with custom claims has
 	}
 	object := make(map[string]any, size)
 	err := p.members(depth, func(name string, at int) error {
