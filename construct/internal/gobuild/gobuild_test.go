@@ -190,7 +190,7 @@ func TestBuildErrorsTellWhatTheCompilerSaidAndHowToSeeItAgain(t *testing.T) {
 	for _, want := range []string{
 		"building . for linux/arm64: exit status 1\n",
 		"main.go:3:15: undefined: undefined\n",
-		"\nto see it again: CGO_ENABLED=0 GOOS=linux GOARCH=arm64 GOWORK=off GOFLAGS=-trimpath GOARM64=v8.0 GOAMD64=v1 go build " +
+		"\nto see it again: CGO_ENABLED=0 GOOS=linux GOARCH=arm64 GOWORK=off GOFLAGS=" + ownFlags(os.Getenv("GOFLAGS")) + " GOARM64=v8.0 GOAMD64=v1 go build " +
 			"-C '" + dir + "' -o " + os.DevNull + " -trimpath -buildvcs=false '-ldflags=-s -w' -tags=lambda.norpc -mod=readonly .",
 	} {
 		if !strings.Contains(err.Error(), want) {
