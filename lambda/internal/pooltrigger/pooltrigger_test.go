@@ -51,8 +51,8 @@ func remove(edit func(map[string]any)) cfn.Event {
 const fullPool = `{
 	"Id": "eu-west-1_Example", "Arn": "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_Example", "Name": "customers",
 	"Status": "Enabled", "CreationDate": 1700000000.123, "LastModifiedDate": 1700000000.123, "EstimatedNumberOfUsers": 9007199254740993,
-	"Domain": "customers", "CustomDomain": "auth.example.com", "SmsConfigurationFailure": "SNSSandbox",
-	"SchemaAttributes": [{"Name": "sub", "AttributeDataType": "String"}], "AliasAttributes": ["email"],
+	"Domain": "customers", "CustomDomain": "auth.example.com", "SmsConfigurationFailure": "SNSSandbox", "EmailConfigurationFailure": "x",
+	"SchemaAttributes": [{"Name": "sub", "AttributeDataType": "String"}], "AliasAttributes": ["email"], "UsernameAttributes": ["email"],
 	"UsernameConfiguration": {"CaseSensitive": false},
 	"Policies": {"PasswordPolicy": {"MinimumLength": 14, "RequireSymbols": false, "TemporaryPasswordValidityDays": 3, "PasswordHistorySize": 5},
 		"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD", "WEB_AUTHN"]}},
