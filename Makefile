@@ -41,6 +41,8 @@ test: check ## everything that can be tested without deploying: checks, unit, ta
 	$(call say,tests with the race detector)
 	@go test -race $(PURE_PACKAGES)
 	@go test -v ./lambda/apigw/corpus | grep '^corpus:'
+	$(call say,the functions under fault for half a minute (make soak takes longer))
+	@go -C tools/soak run . -short
 	$(call say,tests of the CDK half (the first build of the CDK bindings takes minutes))
 	@go test $(CDK_PACKAGES)
 	@$(MAKE) --no-print-directory validate lifecycle
@@ -55,11 +57,13 @@ check: build/tmp need-go need-node ## format, vet, staticcheck, tidy
 	@go -C tools mod tidy -diff
 	@go -C tools/bench mod tidy -diff
 	@go -C tools/validate mod tidy -diff
+	@go -C tools/soak mod tidy -diff
 	$(call say,go vet)
 	@go vet ./...
 	@go -C tools vet ./...
 	@go -C tools/bench vet ./...
 	@go -C tools/validate vet ./...
+	@go -C tools/soak vet ./...
 	$(call say,staticcheck)
 	@$(STATICCHECK) ./...
 
@@ -103,6 +107,10 @@ bench: need-go ## compare verifying and deciding with their floor and with peers
 bench-synth: build/tmp need-go need-node ## compare synthesizing the example with CDK alone
 	@go -C tools/bench run ./synth
 	@go test -run '^$$' -bench Unchanged -benchtime 20x ./construct/internal/gobuild | grep ^Benchmark
+
+.PHONY: soak
+soak: build/tmp need-go ## run both functions as deployed through 100,000 events each and every fault, in five minutes
+	@go -C tools/soak run .
 
 .PHONY: fuzz
 fuzz: build/tmp need-go ## run every fuzz target for FUZZTIME (30s)
