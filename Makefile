@@ -23,6 +23,7 @@ CHECKERS := build/validate/installed
 FUZZTIME ?= 30s
 START := $(shell date +%s)
 STATICCHECK := go tool -modfile=tools/go.mod staticcheck
+AUDIT := go tool -modfile=tools/audit/go.mod
 
 # The packages that run CDK in a Node process. The others are tested with the race detector; these are not, since it
 # would compile the CDK bindings, some hundred megabytes, a second time, and since the code in them is sequential.
@@ -58,6 +59,7 @@ check: build/tmp need-go need-node ## format, vet, staticcheck, tidy
 	@go -C tools/bench mod tidy -diff
 	@go -C tools/validate mod tidy -diff
 	@go -C tools/soak mod tidy -diff
+	@go -C tools/audit mod tidy -diff
 	$(call say,go vet)
 	@go vet ./...
 	@go -C tools vet ./...
@@ -111,6 +113,23 @@ bench-synth: build/tmp need-go need-node ## compare synthesizing the example wit
 .PHONY: soak
 soak: build/tmp need-go ## run both functions as deployed through 100,000 events each and every fault, in five minutes
 	@go -C tools/soak run .
+
+.PHONY: sbom
+sbom: build/tmp need-go ## write what the deployed functions are made of, read from the binaries, as CycloneDX to build/sbom
+	@mkdir -p build/sbom
+	@for name in authorizer claims; do \
+		CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -o build/sbom/$$name -trimpath -buildvcs=false -ldflags='-s -w -buildid=' \
+			-tags=lambda.norpc ./lambda/$$name; \
+		$(AUDIT) cyclonedx-gomod bin -json -std -noserial -version "$$(git describe --tags --always --dirty 2>/dev/null || echo unversioned)" -notimestamp -output build/sbom/$$name.cdx.json build/sbom/$$name; \
+		printf '%s: %d components\n' build/sbom/$$name.cdx.json $$(grep -c '"type": "library"' build/sbom/$$name.cdx.json); \
+	done
+
+# govulncheck exits with 3 when it finds something; any other failure means that it could not look.
+.PHONY: vuln
+vuln: build/tmp need-go ## ask Go's vulnerability database about what is deployed; VULNDB= another copy, UNREACHABLE=pass goes without
+	@code=0; $(AUDIT) govulncheck $(if $(VULNDB),-db $(VULNDB)) ./lambda/authorizer ./lambda/claims || code=$$?; [ $$code -eq 0 ] || [ $$code -eq 3 ] || { \
+		echo "make vuln: NOTHING WAS CHECKED, see above; VULNDB=<url> names another copy of the database"; \
+		[ '$(UNREACHABLE)' != pass ] || exit 0; }; exit $$code
 
 .PHONY: fuzz
 fuzz: build/tmp need-go ## run every fuzz target for FUZZTIME (30s)
