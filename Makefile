@@ -118,7 +118,7 @@ soak: build/tmp need-go ## run both functions as deployed through 100,000 events
 sbom: build/tmp need-go ## write what the deployed functions are made of, read from the binaries, as CycloneDX to build/sbom
 	@mkdir -p build/sbom
 	@for name in authorizer claims; do \
-		CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -o build/sbom/$$name -trimpath -buildvcs=false -ldflags='-s -w -buildid=' \
+		CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -o build/sbom/$$name -trimpath -buildvcs=false -ldflags='-s -w' \
 			-tags=lambda.norpc ./lambda/$$name; \
 		$(AUDIT) cyclonedx-gomod bin -json -std -noserial -version "$$(git describe --tags --always --dirty 2>/dev/null || echo unversioned)" -notimestamp -output build/sbom/$$name.cdx.json build/sbom/$$name; \
 		printf '%s: %d components\n' build/sbom/$$name.cdx.json $$(grep -c '"type": "library"' build/sbom/$$name.cdx.json); \

@@ -135,14 +135,14 @@ func examplePolicy() ([]byte, error) {
 	return program.MarshalJSON()
 }
 
-// build makes a function's asset, with the flags of construct/bundle.go.
+// build makes a function's asset, with the flags of construct/internal/gobuild.
 func build(folder, name string, document []byte) error {
 	asset := filepath.Join(folder, name)
 	if err := os.Mkdir(asset, 0o755); err != nil {
 		return err
 	}
 	command := exec.Command("go", "build", "-C", root, "-o", filepath.Join(asset, "bootstrap"), "-trimpath", "-buildvcs=false",
-		"-ldflags=-s -w -buildid=", "-tags=lambda.norpc", "-mod=readonly", "./lambda/"+name)
+		"-ldflags=-s -w", "-tags=lambda.norpc", "-mod=readonly", "./lambda/"+name)
 	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 	if output, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("building lambda/%s: %w\n%s", name, err, output)
