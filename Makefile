@@ -52,7 +52,7 @@ test: check ## everything that can be tested without deploying: checks, unit, ta
 .PHONY: check
 check: build/tmp need-go need-node ## format, vet, staticcheck, tidy
 	$(call say,gofmt)
-	@files=$$(gofmt -l construct lambda example-app tools); [ -z "$$files" ] || { echo "not formatted, run make fmt:"; echo "$$files"; exit 1; }
+	@files=$$(gofmt -l construct internal lambda example-app tools); [ -z "$$files" ] || { echo "not formatted, run make fmt:"; echo "$$files"; exit 1; }
 	$(call say,go mod tidy)
 	@go mod tidy -diff
 	@go -C tools mod tidy -diff
@@ -108,7 +108,7 @@ bench: need-go ## compare verifying and deciding with their floor and with peers
 .PHONY: bench-synth
 bench-synth: build/tmp need-go need-node ## compare synthesizing the example with CDK alone
 	@go -C tools/bench run ./synth
-	@go test -run '^$$' -bench Unchanged -benchtime 20x ./construct/internal/gobuild | grep ^Benchmark
+	@go test -run '^$$' -bench Unchanged -benchtime 20x ./internal/gobuild | grep ^Benchmark
 
 .PHONY: soak
 soak: build/tmp need-go ## run both functions as deployed through 100,000 events each and every fault, in five minutes
@@ -142,7 +142,7 @@ fuzz: build/tmp need-go ## run every fuzz target for FUZZTIME (30s)
 
 .PHONY: fmt
 fmt: need-go ## format the code
-	@gofmt -l -w construct lambda example-app tools
+	@gofmt -l -w construct internal lambda example-app tools
 
 .PHONY: clean
 clean: ## remove everything that the other commands made

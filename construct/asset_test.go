@@ -19,7 +19,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/claimsmith/claimsmith/construct"
-	"github.com/claimsmith/claimsmith/construct/internal/publish"
+	"github.com/claimsmith/claimsmith/internal/publish"
 	"github.com/claimsmith/claimsmith/lambda/policy"
 )
 

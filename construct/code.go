@@ -12,7 +12,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
-	"github.com/claimsmith/claimsmith/construct/internal/gobuild"
+	"github.com/claimsmith/claimsmith/internal/gobuild"
 )
 
 // modulePath is this module, found in whatever module the app is built in.

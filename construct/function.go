@@ -11,7 +11,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
-	"github.com/claimsmith/claimsmith/construct/internal/gobuild"
+	"github.com/claimsmith/claimsmith/internal/gobuild"
 )
 
 // functionProps is in what the Lambda functions differ.

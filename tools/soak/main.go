@@ -27,7 +27,6 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"runtime"
@@ -37,6 +36,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/claimsmith/claimsmith/internal/gobuild"
 	"github.com/claimsmith/claimsmith/lambda/policy"
 )
 
@@ -77,8 +77,14 @@ func run(ctx context.Context, out io.Writer, short bool, events int, seed uint64
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{"authorizer", "claims"} {
-		if err := build(folder, name, document); err != nil {
+	functions := []string{"authorizer", "claims"}
+	programs, err := gobuild.Own(root, runtime.GOARCH, functions...).Build(filepath.Join(folder, "cache"))
+	if err != nil {
+		return err
+	}
+	for _, name := range functions {
+		err := gobuild.Unpack(filepath.Join(folder, name), programs[name], gobuild.NewFile("policy.json", document, 0o644))
+		if err != nil {
 			return err
 		}
 	}
@@ -133,21 +139,6 @@ func examplePolicy() ([]byte, error) {
 		return nil, err
 	}
 	return program.MarshalJSON()
-}
-
-// build makes a function's asset, with the flags of construct/internal/gobuild.
-func build(folder, name string, document []byte) error {
-	asset := filepath.Join(folder, name)
-	if err := os.Mkdir(asset, 0o755); err != nil {
-		return err
-	}
-	command := exec.Command("go", "build", "-C", root, "-o", filepath.Join(asset, "bootstrap"), "-trimpath", "-buildvcs=false",
-		"-ldflags=-s -w", "-tags=lambda.norpc", "-mod=readonly", "./lambda/"+name)
-	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
-	if output, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("building lambda/%s: %w\n%s", name, err, output)
-	}
-	return os.WriteFile(filepath.Join(asset, "policy.json"), document, 0o644)
 }
 
 // report is what a soak did.

@@ -13,7 +13,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/claimsmith/claimsmith/construct/internal/publish"
+	"github.com/claimsmith/claimsmith/internal/publish"
 )
 
 const checkout = "../../.."

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/claimsmith/claimsmith/construct/internal/publish"
+	"github.com/claimsmith/claimsmith/internal/publish"
 )
 
 const ownModule = "github.com/claimsmith/claimsmith"
@@ -54,7 +54,7 @@ func makeWritable(dir string) {
 
 func checkout(t *testing.T) string {
 	t.Helper()
-	dir, err := filepath.Abs("../../..")
+	dir, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -67,6 +68,17 @@ func WriteZip(root, label string, files []File) (string, error) {
 		return "", fmt.Errorf("writing the asset of %s: %w", label, err)
 	}
 	return path, nil
+}
+
+// Unpack puts the files into a folder, as Lambda does with the zip file.
+func Unpack(dir string, files ...File) error {
+	for _, f := range files {
+		content, err := io.ReadAll(flate.NewReader(bytes.NewReader(f.Deflated)))
+		if err := errors.Join(err, os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, f.Name), content, f.Mode)); err != nil {
+			return fmt.Errorf("unpacking %s: %w", f.Name, err)
+		}
+	}
+	return nil
 }
 
 const elfMagic = "\x7fELF"

@@ -16,7 +16,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/claimsmith/claimsmith/construct/internal/publish"
+	"github.com/claimsmith/claimsmith/internal/publish"
 )
 
 const hello = "package main\n\nfunc main() { println(\"hello\") }\n"
@@ -267,6 +267,16 @@ func TestZipHoldsExactlyTheFilesWithTheirModesAndNoTimes(t *testing.T) {
 	listing, first := unpack(t, path)
 	if want := []string{"-rwxr-xr-x bootstrap", "-rw-r--r-- policy.json"}; !slices.Equal(listing, want) || string(first) != "x" {
 		t.Errorf("got %q with %q, want %q", listing, first, want)
+	}
+	folder := t.TempDir()
+	if err := Unpack(folder, files...); err != nil {
+		t.Fatal(err)
+	}
+	if content, err := os.ReadFile(filepath.Join(folder, Bootstrap)); err != nil || string(content) != "x" {
+		t.Errorf("unpacked %q, %v", content, err)
+	}
+	if info, err := os.Stat(filepath.Join(folder, Bootstrap)); err != nil || info.Mode()&0o111 == 0 {
+		t.Errorf("Lambda could not run the unpacked file: %v, %v", info, err)
 	}
 	again, err := WriteZip(t.TempDir(), "claims", files)
 	if err != nil {
