@@ -312,7 +312,7 @@ func TestOwnFunctionsAreSmallAndReproducible(t *testing.T) {
 		if got := elfMachine(t, here); got != elf.EM_AARCH64 {
 			t.Errorf("%s: built for %v, want arm64", name, got)
 		}
-		const limit = 7 << 20
+		const limit = 6_000_000
 		if size := len(here.Deflated); size > limit {
 			t.Errorf("%s: the zip has %d bytes, want at most %d", name, size, limit)
 		}
