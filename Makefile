@@ -42,6 +42,7 @@ test: check ## everything that can be tested without deploying: checks, unit, ta
 	$(call say,tests with the race detector)
 	@go test -race $(PURE_PACKAGES)
 	@go test -v ./lambda/apigw/corpus | grep '^corpus:'
+	@go -C tools/bench test .
 	$(call say,the functions under fault for half a minute (make soak takes longer))
 	@go -C tools/soak run . -short
 	$(call say,tests of the CDK half (the first build of the CDK bindings takes minutes))
@@ -102,12 +103,12 @@ golden: build/tmp need-go need-node ## rewrite the golden templates; read the di
 	@go test ./lambda/policy/cmd/claimsmith -update
 
 .PHONY: bench
-bench: need-go ## compare verifying and deciding with their floor and with peers
+bench: build/tmp need-go ## measure everything beside its floor and its peers, and write docs/performance.md, in some minutes
 	@go -C tools/bench run .
 
 .PHONY: bench-synth
 bench-synth: build/tmp need-go need-node ## compare synthesizing the example with CDK alone
-	@go -C tools/bench run ./synth
+	@go -C tools/bench run . -only synth
 	@go test -run '^$$' -bench Unchanged -benchtime 20x ./internal/gobuild | grep ^Benchmark
 
 .PHONY: soak
