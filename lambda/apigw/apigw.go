@@ -196,7 +196,7 @@ func (h *Handler) decide(ctx context.Context, payload []byte) (d decision) {
 		d.response, d.omitted, err = h.permission(e, verified.Claims)
 	} else {
 		d.outcome, d.reasons = deny, checked.Reasons
-		d.response, err = h.refusal(e, principalOf(verified.Claims), `Bearer error="insufficient_scope"`)
+		d.response = h.refusal(e, principalOf(verified.Claims), `Bearer error="insufficient_scope"`)
 	}
 	if err != nil {
 		d.fail(err)
@@ -211,10 +211,7 @@ func (h *Handler) invalid(d *decision, e *event, reason, challenge string) {
 		d.err = errUnauthorized
 		return
 	}
-	var err error
-	if d.response, err = h.refusal(e, "unverified", challenge); err != nil {
-		d.fail(err)
-	}
+	d.response = h.refusal(e, "unverified", challenge)
 }
 
 // fail makes the outcome a fault.

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -66,14 +67,14 @@ func (c *Checker) CoversAll() bool { return len(c.defaults) > 0 }
 
 // Context picks out of a verified token's payload the claims that the backend gets, under the names that rules have for
 // them: the scopes and groups as lists. A claim that the token lacks is left out.
-func (c *Checker) Context(payload map[string]any) map[string]any {
-	out := make(map[string]any, len(c.context))
-	for _, name := range c.context {
-		if v, ok := claimOf(payload, name); ok {
-			out[name] = v
+func (c *Checker) Context(payload map[string]any) iter.Seq2[string, any] {
+	return func(yield func(string, any) bool) {
+		for _, name := range c.context {
+			if v, ok := claimOf(payload, name); ok && !yield(name, v) {
+				return
+			}
 		}
 	}
-	return out
 }
 
 // Reads is what the decisions depend on besides the token.

@@ -214,7 +214,7 @@ func (d *page) context(t *testing.T, b block) {
 	}
 	payload := map[string]any{"sub": "3f1c7a52", "client_id": "web", "scope": "openid", "cognito:groups": []string{"owners"}, "exp": 1}
 	maps.Copy(payload, d.program.Mint(policy.SignIn{}).Access)
-	got, err := json.Marshal(checker.Context(decode(t, payload).(map[string]any)))
+	got, err := json.Marshal(maps.Collect(checker.Context(decode(t, payload).(map[string]any))))
 	if err != nil {
 		t.Fatal(err)
 	}

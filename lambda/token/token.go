@@ -261,8 +261,10 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (*Token, error) {
 	if len(raw) > maxTokenBytes {
 		return nil, reject("size: the token has %d bytes, allowed are %d", len(raw), maxTokenBytes)
 	}
-	digest, id := digests(raw)
-	c := v.seen.get(id)
+	// The digest of the first two parts, as they arrived, is what the signature is over, and what a known token is found by.
+	end := max(strings.LastIndexByte(raw, '.'), 0)
+	digest := sha256.Sum256([]byte(raw[:end]))
+	c := v.seen.get(digest, raw[end:])
 	known := c != nil
 	if !known {
 		// First everything that needs neither a key nor a clock. Whatever fails here is final, whoever wrote the token, and
@@ -281,8 +283,8 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (*Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !known || !key.Equal(c.key) {
-		if err := c.verify(key, digest); err != nil {
+	if !known || key != c.key && !key.Equal(c.key) {
+		if err := c.verify(key, digest[:]); err != nil {
 			return nil, err
 		}
 	}
@@ -293,7 +295,7 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (*Token, error) {
 	}
 	if !known {
 		c.key = key
-		v.seen.add(id, c, len(raw))
+		v.seen.add(digest, c, raw[end:], len(raw))
 	}
 	return &c.Token, nil
 }
@@ -492,18 +494,6 @@ func numericDate(claim any) (time.Time, bool) {
 	}
 	whole, fraction := math.Modf(seconds)
 	return time.Unix(int64(whole), int64(fraction*1e9)), true
-}
-
-// digests returns the digest of what the signature is over, the first two parts as they arrived, and that of the whole text,
-// which it takes no second pass to get.
-func digests(raw string) (signed []byte, whole [sha256.Size]byte) {
-	end := max(strings.LastIndexByte(raw, '.'), 0)
-	hash, text := sha256.New(), []byte(raw)
-	hash.Write(text[:end])
-	signed = hash.Sum(nil)
-	hash.Write(text[end:])
-	hash.Sum(whole[:0])
-	return signed, whole
 }
 
 func (c *candidate) verify(key *rsa.PublicKey, digest []byte) error {
