@@ -26,7 +26,7 @@ func TestPolicyLiesBesideTheExecutable(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"{":                                    "policy.json:2:1: not valid YAML",
-		`{"claims": {"sub": {"value": "x"}}}`:  "policy.json:1:20: claims.sub",
+		`{"claims": {"sub": {"value": "x"}}}`:  "policy.json:1:13: claims.sub",
 		`{"claims": {"tier": {"value": 3.0}}}`: "",
 	} {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
