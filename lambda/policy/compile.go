@@ -39,10 +39,10 @@ func (c *compiler) warn(id, path, format string, args ...any) {
 func (c *compiler) policy(p *Policy) *Program {
 	prog := &Program{checkers: map[string]*Checker{}, params: slices.Clone(p.Params), budget: cmp.Or(p.TokenBudget, DefaultTokenBudget)}
 	doc := *p
-	doc.source, doc.Claims = nil, map[string]Claim{}
+	doc.source, doc.Claims, doc.Lookups = nil, map[string]Claim{}, nil
 
 	c.params(p.Params)
-	mint := c.language(mintVariables(p.Params))
+	mint := c.language(mintVariables(p.Params, c.lookups(p, prog, &doc)))
 	minted := cognitoClaims()
 	for _, name := range sortedKeys(p.Claims) {
 		path := child("claims", name)
@@ -320,7 +320,7 @@ func (c *compiler) value(l *language, path, text string) (*expression, *shape, b
 	if e == nil {
 		return nil, dynShape, false
 	}
-	s, optional, refusal := resultShape(e.result)
+	s, optional, refusal := resultShape(e.result, l.rows())
 	if refusal != "" {
 		c.fail(path, "yields %s, which Cognito cannot carry: %s", typeName(e.result), refusal)
 	}
@@ -590,6 +590,10 @@ func marshal(p Policy) []byte {
 		return out
 	}
 	p.Claims = claims(p.Claims)
+	for name, l := range p.Lookups {
+		l.OnMissing.Default, l.OnError.Default = exact(l.OnMissing.Default), exact(l.OnError.Default)
+		p.Lookups[name] = l
+	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)

@@ -10,6 +10,9 @@ type Policy struct {
 	// are given to the construct. A name is a letter followed by letters, digits and underscores.
 	Params []string `json:"params,omitempty"`
 
+	// Lookups are rows of DynamoDB tables that expressions read as lookup.<name>.
+	Lookups map[string]Lookup `json:"lookups,omitempty"`
+
 	// Claims are the claims to mint, by claim name. Names may contain any character, such as
 	// "https://example.com/roles"; a dot is part of the name and never means nesting.
 	Claims map[string]Claim `json:"claims,omitempty"`

@@ -36,6 +36,9 @@ type SignIn struct {
 
 	// Params are params: the deploy-time values of [Policy.Params].
 	Params map[string]string
+
+	// Found is what [Program.Lookups] came to, by the lookup's name. Expressions see the rows as lookup.<name>.
+	Found map[string]Found
 }
 
 // Request is the request that a rule decides about. Expressions see it as request.
@@ -118,14 +121,31 @@ func cognitoClaims() map[string]*field {
 // variables are the names that an expression may use, with their shapes.
 type variables map[string]*shape
 
-func mintVariables(params []string) variables {
-	return variables{
+// mintVariables are the names that minting knows. lookup is nil for the expressions that say what to look up.
+func mintVariables(params []string, lookup *shape) variables {
+	vars := variables{
 		"user":    userShape,
 		"client":  clientShape,
 		"scopes":  stringsShape,
 		"trigger": triggerShape,
 		"pool":    poolShape,
 		"params":  paramsShape(params),
+	}
+	if lookup != nil {
+		vars["lookup"] = lookup
+	}
+	return vars
+}
+
+// mintEnvironment are the values of those names, but for lookup.
+func mintEnvironment(in SignIn) map[string]any {
+	return map[string]any{
+		"user":    map[string]any{"name": in.UserName, "attributes": orEmpty(in.Attributes), "groups": in.Groups},
+		"client":  map[string]any{"id": in.ClientID, "metadata": orEmpty(in.ClientMetadata)},
+		"scopes":  in.Scopes,
+		"trigger": map[string]any{"source": in.TriggerSource},
+		"pool":    map[string]any{"id": in.PoolID, "region": in.PoolRegion},
+		"params":  orEmpty(in.Params),
 	}
 }
 

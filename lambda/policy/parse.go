@@ -164,6 +164,7 @@ var (
 	claimType   = reflect.TypeFor[Claim]()
 	scopeType   = reflect.TypeFor[Scope]()
 	typeType    = reflect.TypeFor[Type]()
+	backType    = reflect.TypeFor[Fallback]()
 	claimFields = fieldNames(claimType)
 
 	// claimSources are the fields of a claim that say where its value comes from.
@@ -205,6 +206,10 @@ func (d *decoder) value(n *yaml.Node, path string, v reflect.Value, depth int) {
 	case reflect.Struct:
 		if v.Type() == scopeType && n.Kind == yaml.ScalarNode {
 			d.value(n, path, v.FieldByName("Scope"), depth)
+			return
+		}
+		if v.Type() == backType && n.Kind == yaml.ScalarNode {
+			d.value(n, path, v.FieldByName("Action"), depth)
 			return
 		}
 		if v.Type() == typeType && n.Kind == yaml.ScalarNode {

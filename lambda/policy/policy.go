@@ -25,6 +25,7 @@ type Program struct {
 	document []byte
 	params   []string
 
+	lookups    []lookup
 	claims     []claim
 	suppress   []suppression
 	scopes     struct{ add, suppress []scope }
@@ -87,6 +88,12 @@ func (p *Program) eachExpression(visit func(path string, e *expression)) {
 		if e != nil {
 			visit(child(path, key), e)
 		}
+	}
+	for _, l := range p.lookups {
+		for _, attribute := range sortedKeys(l.key) {
+			each(child(l.path, "key"), attribute, l.key[attribute])
+		}
+		each(l.path, "when", l.when)
 	}
 	eachClaim(p.claims, func(c *claim) {
 		each(c.path, "expr", c.expr)
