@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/claimsmith/claimsmith/lambda/policy"
 )
@@ -28,12 +29,15 @@ type Handler struct {
 	// Params are the values of the policy's params.
 	Params map[string]string
 
+	// Lookup fetches the rows of the policy's lookups. Needed only when it has some.
+	Lookup LookupFunc
+
 	// Logger gets one line for each event: the outcome and its reasons, never a claim, an attribute or a user's name.
 	Logger *slog.Logger
 }
 
 // Invoke answers one event. An error means that Cognito issues no tokens: a refusal by the policy, or a fault. Its text
-// is neutral. Cognito may repeat a call; the answer depends on nothing but the event.
+// is neutral. Cognito may repeat a call; the answer depends on nothing but the event and the rows that are looked up.
 func (h *Handler) Invoke(ctx context.Context, payload []byte) (answer []byte, err error) {
 	// The runtime would send a panic's text to Cognito and so to the client.
 	defer func() {
@@ -47,9 +51,19 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) (answer []byte, er
 		h.Logger.ErrorContext(ctx, "mint", "outcome", "fault", "error", err.Error())
 		return nil, errFault
 	}
-	minted := h.Program.Mint(in.signIn(h.Params))
 	about := []any{"triggerSource", string(in.TriggerSource), "clientId", string(in.CallerContext.ClientID)}
-	if !minted.Issue {
+	signIn := in.signIn(h.Params)
+	if requests := h.Program.Lookups(signIn); len(requests) > 0 && h.Lookup != nil {
+		start := time.Now()
+		signIn.Found = h.Lookup(ctx, requests)
+		about = append(about, "lookupMilliseconds", time.Since(start).Milliseconds())
+	}
+	minted := h.Program.Mint(signIn)
+	switch {
+	case minted.Fault:
+		h.Logger.ErrorContext(ctx, "mint", append(about, "outcome", "fault", "reasons", minted.Refusals)...)
+		return nil, errFault
+	case !minted.Issue:
 		h.Logger.WarnContext(ctx, "mint", append(about, "outcome", "refused", "reasons", minted.Refusals)...)
 		return nil, errRefused
 	}

@@ -1,13 +1,17 @@
-package main
+package pretoken
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/claimsmith/claimsmith/lambda/policy"
 )
 
-func TestHandler(t *testing.T) {
+func TestFromEnvironment(t *testing.T) {
 	executable, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -29,7 +33,7 @@ func TestHandler(t *testing.T) {
 		if c.stage != "" {
 			t.Setenv("CLAIMSMITH_PARAM_stage", c.stage)
 		}
-		h, err := handler()
+		h, err := fromEnvironment(nil)
 		switch {
 		case c.want == "" && err != nil:
 			t.Errorf("%+v: %v", c, err)
@@ -39,8 +43,31 @@ func TestHandler(t *testing.T) {
 			t.Errorf("%+v: got %v", c, err)
 		}
 	}
+
+	lookups := `{"lookups": {"a": {"table": "t", "key": {"pk": "user.name"}, "type": {"b": "string"}}}}`
+	if err := os.WriteFile(file, []byte(lookups), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	found := func(context.Context, []policy.LookupRequest) map[string]policy.Found { return nil }
+	for _, c := range []struct {
+		options []Option
+		want    string
+	}{
+		{nil, "the policy has lookups, which this function does not make: call pretoken.Start(lookup.DynamoDB())"},
+		{[]Option{WithLookups(func() (LookupFunc, error) { return nil, errors.New("no tables") })}, "no tables"},
+		{[]Option{WithLookups(func() (LookupFunc, error) { return found, nil })}, ""},
+	} {
+		got := ""
+		if _, err := fromEnvironment(c.options); err != nil {
+			got = err.Error()
+		}
+		if got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
+	}
+
 	os.Remove(file)
-	if _, err := handler(); err == nil {
+	if _, err := fromEnvironment(nil); err == nil {
 		t.Error("starts without a policy")
 	}
 }
