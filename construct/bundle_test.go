@@ -162,7 +162,7 @@ func TestOwnFunctionsAreSmallAndReproducible(t *testing.T) {
 	clone := filepath.Join(t.TempDir(), "a clone")
 	copySource(t, here, clone)
 
-	for _, name := range []string{"claims", "authorizer"} {
+	for _, name := range []string{"claims", "claimslookup", "authorizer"} {
 		binary, err := ownMain(here, name, "arm64").build(io.Discard)
 		if err != nil {
 			t.Fatal(err)

@@ -111,7 +111,7 @@ func NewTokenClaims(scope constructs.Construct, id string, props *TokenClaimsPro
 	t.policy = load(t.props.Policy)
 	t.userPool = awscognito.NewUserPool(t, jsii.String("UserPool"), t.props.UserPoolProps)
 	t.claimsFunction = t.newFunction("ClaimsFunction", functionProps{
-		main:        "claims",
+		main:        t.policy.claimsMain(),
 		description: "Mints the custom claims of access tokens (Cognito pre token generation)",
 		// Cognito gives up on a trigger after five seconds.
 		// https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-working-with-lambda-triggers.html
@@ -120,6 +120,7 @@ func NewTokenClaims(scope constructs.Construct, id string, props *TokenClaimsPro
 	})
 
 	t.connectTrigger()
+	t.connectTables()
 	t.annotatePolicyWarnings()
 	t.annotateMissingAttributes()
 	t.Node().AddValidation(&audit{t})
