@@ -37,12 +37,12 @@ type Policy struct {
 	source *source // where the document was read from; nil for Go values
 }
 
-// Claim says where one claim's value comes from and when it is minted. Exactly one of Value, Attribute, Expr and Claims
-// is set.
+// Claim says where one claim's value comes from and when it is minted. Exactly one of Value, Attribute, Expr, Code and
+// Claims is set.
 //
-// In YAML a mapping that has none of these four keys, and only mappings as values, is short for Claims:
+// In YAML a mapping that has none of these five keys, and only mappings as values, is short for Claims:
 // {owner: {value: x}, editor: {value: y}} is {claims: {owner: {value: x}, editor: {value: y}}}. Spell it out when the outer
-// claim has fields of its own, or a nested claim is called value, attribute, expr or claims.
+// claim has fields of its own, or a nested claim is called value, attribute, expr, code or claims.
 type Claim struct {
 	// Value is a literal: a string, bool, integer, float, list of those, or a (nested) map[string]any of those. Null and
 	// lists of lists or objects are refused, since Cognito documents no way to carry them.
@@ -58,6 +58,10 @@ type Claim struct {
 	// Expr is a CEL expression over the mint environment (see [SignIn]). A claim whose expression yields
 	// optional.none() is left out.
 	Expr string `json:"expr,omitempty"`
+
+	// Code tells that the function's own code sets the claim, see [Program.Accept]. Type says what it sets, so that rules
+	// can read the claim. Whether it is minted is the code's choice, unless it is Required.
+	Code bool `json:"code,omitempty"`
 
 	// Claims are nested claims: this claim is an object of those that are minted, and is left out when none is.
 	Claims map[string]Claim `json:"claims,omitempty"`
@@ -76,7 +80,7 @@ type Claim struct {
 	OnError OnError `json:"onError,omitempty"`
 
 	// Type declares the claim's type where it cannot be seen from the policy: that of an expression which yields any
-	// type, and that of JSON in an attribute. A value of another type is an error (see OnError); what an object has
+	// type, that of JSON in an attribute, and that of a claim that code sets. A value of another type is an error (see OnError); what an object has
 	// beyond the declared fields is left out of the token. Default: any type, of which rules know nothing.
 	Type Type `json:"type,omitzero"`
 

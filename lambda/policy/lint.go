@@ -174,6 +174,8 @@ func (c *claim) outcomes() []any {
 		if c.declared || !literals(c.expr.ast.Expr(), &out) {
 			return nil
 		}
+	case c.code:
+		return nil
 	case c.claims != nil:
 		objects := []map[string]any{{}}
 		for i := range c.claims {

@@ -47,6 +47,7 @@ type claim struct {
 	name, path  string
 	value       any
 	attribute   string
+	code        bool // set by Accept
 	as          As
 	expr, when  *expression
 	claims      []claim
@@ -154,6 +155,9 @@ type minting struct {
 
 // claim computes one claim and tells whether it is present.
 func (m *minting) claim(c *claim) (any, bool) {
+	if c.code {
+		return nil, false
+	}
 	if c.when != nil {
 		holds, problem := c.when.holds(m.env)
 		if problem != "" {

@@ -168,7 +168,7 @@ var (
 	claimFields = fieldNames(claimType)
 
 	// claimSources are the fields of a claim that say where its value comes from.
-	claimSources = []string{"value", "attribute", "expr", "claims"}
+	claimSources = []string{"value", "attribute", "expr", "code", "claims"}
 )
 
 // fieldNames are the keys of a struct's fields in the document.
