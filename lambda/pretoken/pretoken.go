@@ -5,6 +5,7 @@
 package pretoken
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,13 @@ type Handler struct {
 	// Lookup fetches the rows of the policy's lookups. Needed only when it has some.
 	Lookup LookupFunc
 
+	// Hooks are own code that runs after the policy, in this order.
+	Hooks []Hook
+
+	// Deadline is the time that answering may take. Default: 4.5 seconds, half a second less than Cognito waits
+	// (https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-working-with-lambda-triggers.html).
+	Deadline time.Duration
+
 	// Logger gets one line for each event: the outcome and its reasons, never a claim, an attribute or a user's name.
 	Logger *slog.Logger
 }
@@ -46,6 +54,8 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) (answer []byte, er
 			answer, err = nil, errFault
 		}
 	}()
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(h.Deadline, 4500*time.Millisecond))
+	defer cancel()
 	e, in, err := decode(payload)
 	if err != nil {
 		h.Logger.ErrorContext(ctx, "mint", "outcome", "fault", "error", err.Error())
@@ -59,6 +69,12 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) (answer []byte, er
 		about = append(about, "lookupMilliseconds", time.Since(start).Milliseconds())
 	}
 	minted := h.Program.Mint(signIn)
+	if minted.Issue && len(h.Hooks) > 0 {
+		if minted, err = h.runHooks(ctx, signIn, minted); err != nil {
+			h.Logger.ErrorContext(ctx, "mint", append(about, "outcome", "fault", "error", err.Error())...)
+			return nil, errFault
+		}
+	}
 	switch {
 	case minted.Fault:
 		h.Logger.ErrorContext(ctx, "mint", append(about, "outcome", "fault", "reasons", minted.Refusals)...)

@@ -69,5 +69,8 @@ func fromEnvironment(options []Option) (*Handler, error) {
 	if len(program.Tables()) > 0 && h.Lookup == nil {
 		return nil, errors.New("the policy has lookups, which this function does not make: call pretoken.Start(lookup.DynamoDB())")
 	}
+	if names := program.CodeClaims(); len(names) > 0 && len(h.Hooks) == 0 {
+		return nil, fmt.Errorf("the policy says that code sets %q, but this function has no hook: call pretoken.Start(pretoken.Hook(…))", names)
+	}
 	return h, nil
 }

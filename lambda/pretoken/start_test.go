@@ -66,6 +66,19 @@ func TestFromEnvironment(t *testing.T) {
 		}
 	}
 
+	if err := os.WriteFile(file, []byte(`{"claims": {"a": {"code": true, "type": "int"}}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fromEnvironment(nil); err == nil || err.Error() != `the policy says that code sets ["a"], but this function has no hook: call pretoken.Start(pretoken.Hook(…))` {
+		t.Errorf("without a hook: %v", err)
+	}
+	if _, err := fromEnvironment([]Option{Hook(nil)}); err == nil || err.Error() != "a hook is nil" {
+		t.Errorf("with a nil hook: %v", err)
+	}
+	if h, err := fromEnvironment([]Option{Hook(func(context.Context, policy.SignIn, *policy.Minted) error { return nil })}); err != nil || len(h.Hooks) != 1 {
+		t.Errorf("with a hook: %v", err)
+	}
+
 	os.Remove(file)
 	if _, err := fromEnvironment(nil); err == nil {
 		t.Error("starts without a policy")
