@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/claimsmith/claimsmith/lambda/policy"
 	"github.com/claimsmith/claimsmith/lambda/token"
@@ -63,6 +64,12 @@ type Handler struct {
 	// InvalidToken is the answer to an invalid token. Default: [Forbidden].
 	InvalidToken InvalidToken
 
+	// Hooks are own code that runs after the policy has allowed a request, in this order, and may refuse it.
+	Hooks []Hook
+
+	// HookTimeout is the time that the hooks together may take. Default: 3 seconds.
+	HookTimeout time.Duration
+
 	// Logger gets one line for each request: route, outcome and reasons, never a token or a claim.
 	Logger *slog.Logger
 }
@@ -102,7 +109,11 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) (response []byte, 
 	}
 	log = log.With("keyId", verified.KeyID)
 
-	decision := h.Checker.Check(verified.Claims, e.request(h.Params))
+	decision, err := h.check(ctx, verified.Claims, e.request(h.Params))
+	if err != nil {
+		log.ErrorContext(ctx, "decision", "outcome", "fault", "error", err.Error())
+		return nil, errFault
+	}
 	if !decision.Allowed {
 		log.InfoContext(ctx, "decision", "outcome", "deny", "reasons", decision.Reasons)
 		return json.Marshal(answer{})

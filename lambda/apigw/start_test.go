@@ -1,4 +1,4 @@
-package main
+package apigw
 
 import (
 	"net/http/httptest"
@@ -7,11 +7,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/claimsmith/claimsmith/lambda/apigw"
 	"github.com/claimsmith/claimsmith/lambda/token/tokentest"
 )
 
-func TestHandler(t *testing.T) {
+func TestFromEnvironment(t *testing.T) {
 	executable, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -40,11 +39,11 @@ func TestHandler(t *testing.T) {
 		t.Setenv("CLAIMSMITH_AUTHORIZER", c.name)
 		t.Setenv("CLAIMSMITH_INVALID_TOKEN", c.invalid)
 		t.Setenv("CLAIMSMITH_USER_POOLS", c.pools)
-		h, err := handler()
+		h, err := fromEnvironment(nil)
 		switch {
 		case c.want == "" && err != nil:
 			t.Errorf("%+v: %v", c, err)
-		case c.want == "" && h.InvalidToken != apigw.InvalidToken(c.invalid):
+		case c.want == "" && h.InvalidToken != InvalidToken(c.invalid):
 			t.Errorf("%+v: answers %q", c, h.InvalidToken)
 		case c.want != "" && (err == nil || !strings.HasPrefix(err.Error(), c.want)):
 			t.Errorf("%+v: got %v", c, err)
