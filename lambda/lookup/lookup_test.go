@@ -187,22 +187,25 @@ func TestFaults(t *testing.T) {
 		"a cut connection":            {[]answer{{cut: true}, row}, found, 2},
 		"only cut connections":        {[]answer{{cut: true}}, policy.Found{Problem: "DynamoDB cannot be reached"}, 0},
 		"a connection that hangs":     {[]answer{{delay: time.Minute}, row}, found, 2},
-		"only connections that hang":  {[]answer{{delay: time.Minute}}, policy.Found{Problem: "no answer from DynamoDB within 600ms"}, 0},
+		"only connections that hang":  {[]answer{{delay: time.Minute}}, policy.Found{Problem: "no answer from DynamoDB within 300ms"}, 0},
 		"an answer that is no JSON":   {[]answer{{body: "<html>"}}, policy.Found{Problem: "DynamoDB's answer cannot be read"}, 0},
 		"an error without a document": {[]answer{{status: 403, body: ""}}, policy.Found{Problem: "DynamoDB answers UnknownError"}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var s server
-			f := fetcher(t, s.start(t, c.answers...), "600ms")
-			start := time.Now()
+			budget := "1m" // so long that a slow machine makes no difference
+			switch name {
+			case "a connection that hangs":
+				budget = "6s"
+			case "only connections that hang":
+				budget = "300ms"
+			}
+			f := fetcher(t, s.start(t, c.answers...), budget)
 			got := f.Fetch(t.Context(), []policy.LookupRequest{tier})["tier"]
 			equal(t, "found", got, c.want)
 			if calls := len(s.seen()); c.calls != 0 && calls != c.calls {
 				t.Errorf("%d calls, want %d", calls, c.calls)
-			}
-			if took := time.Since(start); took > 5*time.Second {
-				t.Errorf("took %v with a budget of 600 ms", took)
 			}
 		})
 	}

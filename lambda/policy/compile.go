@@ -78,6 +78,9 @@ func (c *compiler) policy(p *Policy) *Program {
 	}
 	c.groups(mint, p.Groups, prog)
 	c.sizes(p, prog)
+	c.resourceServers(p.ResourceServers)
+	prog.servers = p.ResourceServers
+	prog.servers = prog.ResourceServers() // a copy, which the caller cannot change
 
 	check := c.language(checkVariables(p.Params, minted))
 	for _, name := range sortedKeys(p.Authorizers) {

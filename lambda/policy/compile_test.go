@@ -53,8 +53,8 @@ func TestProblems(t *testing.T) {
 		{"not UTF-8", "claims: \xff", `p.yaml:1:1: the document is not UTF-8 text`},
 		{"a list", "[1]", `p.yaml:1:1: must be a mapping, found a list`},
 		{"unknown key", "clams: {}\nfoo: 1", `
-p.yaml:1:1: unknown key "clams" (did you mean "claims"?); allowed are "params", "lookups", "claims", "suppress", "scopes", "groups", "tokenBudget" or "authorizers"
-p.yaml:2:1: unknown key "foo"; allowed are "params", "lookups", "claims", "suppress", "scopes", "groups", "tokenBudget" or "authorizers"`},
+p.yaml:1:1: unknown key "clams" (did you mean "claims"?); allowed are "params", "lookups", "claims", "suppress", "scopes", "resourceServers", "groups", "tokenBudget" or "authorizers"
+p.yaml:2:1: unknown key "foo"; allowed are "params", "lookups", "claims", "suppress", "scopes", "resourceServers", "groups", "tokenBudget" or "authorizers"`},
 		{"duplicate key", "claims:\n  a: {value: 1}\n  a: {value: 2}", `p.yaml:3:3: claims: key "a" is given twice, first in line 2`},
 		{"null", "claims:", `p.yaml:1:8: claims: is null; give a value or leave the key out`},
 		{"merge key", "claims:\n  a: &a {value: 1}\n  b: {<<: *a}", `p.yaml:3:7: claims.b: merge keys (<<) are not supported; write the keys out, or use an alias for the whole value`},

@@ -23,6 +23,11 @@ type Policy struct {
 	// Scopes are OAuth scopes to add to, or suppress from, the access token.
 	Scopes Scopes `json:"scopes,omitzero"`
 
+	// ResourceServers are the APIs whose scopes a client may ask for: by identifier, a description for each scope's name. The
+	// scope documents/read is the scope read of the resource server documents. Machine clients need them: a client
+	// credentials token has no other scopes.
+	ResourceServers map[string]map[string]string `json:"resourceServers,omitempty"`
+
 	// Groups replaces the user's groups in both tokens. Default: they are left as they are.
 	Groups Groups `json:"groups,omitzero"`
 

@@ -20,6 +20,9 @@ type SignIn struct {
 	// ClientID is client.id, the app client.
 	ClientID string
 
+	// Machine is client.is_machine: the token is for the client itself (client credentials), not for a user.
+	Machine bool
+
 	// ClientMetadata is client.metadata. The caller chooses it freely and Cognito does not check it: it is no ground to
 	// grant anything on.
 	ClientMetadata map[string]string
@@ -77,7 +80,7 @@ var (
 		"attributes": {shape: stringMap},
 		"groups":     {shape: stringsShape},
 	})
-	clientShape  = objectOf("client", map[string]*field{"id": {shape: stringShape}, "metadata": {shape: stringMap}})
+	clientShape  = objectOf("client", map[string]*field{"id": {shape: stringShape}, "is_machine": {shape: boolShape}, "metadata": {shape: stringMap}})
 	triggerShape = objectOf("trigger", map[string]*field{"source": {shape: stringShape}})
 	poolShape    = objectOf("pool", map[string]*field{"id": {shape: stringShape}, "region": {shape: stringShape}})
 
@@ -93,7 +96,8 @@ var (
 )
 
 // cognitoClaims are the claims that Cognito itself puts into an access token, as rules see them. Only those that every
-// access token has are not optional; groups and scopes are always there, empty when the token has none.
+// access token has are not optional; groups and scopes are always there, empty when the token has none, and so is
+// is_machine, which is made of what a token has (see claimOf).
 func cognitoClaims() map[string]*field {
 	return map[string]*field{
 		"sub":        {shape: stringShape}, // AWS's pages disagree on whether machine tokens have it; a rule that needs it denies without
@@ -108,6 +112,7 @@ func cognitoClaims() map[string]*field {
 		"version":    {shape: intShape},
 		"groups":     {shape: stringsShape}, // cognito:groups
 		"scopes":     {shape: stringsShape}, // scope, split
+		"is_machine": {shape: boolShape},
 		"username":   {shape: stringShape, optional: true},
 		"origin_jti": {shape: stringShape, optional: true},
 		"event_id":   {shape: stringShape, optional: true},
@@ -141,7 +146,7 @@ func mintVariables(params []string, lookup *shape) variables {
 func mintEnvironment(in SignIn) map[string]any {
 	return map[string]any{
 		"user":    map[string]any{"name": in.UserName, "attributes": orEmpty(in.Attributes), "groups": in.Groups},
-		"client":  map[string]any{"id": in.ClientID, "metadata": orEmpty(in.ClientMetadata)},
+		"client":  map[string]any{"id": in.ClientID, "is_machine": in.Machine, "metadata": orEmpty(in.ClientMetadata)},
 		"scopes":  in.Scopes,
 		"trigger": map[string]any{"source": in.TriggerSource},
 		"pool":    map[string]any{"id": in.PoolID, "region": in.PoolRegion},

@@ -32,6 +32,7 @@ type Program struct {
 	groups     *expression // nil: left as they are
 	groupsWhen *expression
 	budget     int
+	servers    map[string]map[string]string
 
 	checkers    map[string]*Checker
 	mint, check *language
