@@ -46,6 +46,13 @@ type TokenClaimsProps struct {
 	// See https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-sign-in-feature-plans.html
 	FeaturePlan awscognito.FeaturePlan
 
+	// TriggerVersion is the version of the pre token generation trigger. Default: V2_0, which is called for users' tokens.
+	// V3_0 is called for machines' tokens too (client credentials), which Cognito otherwise issues without the policy's
+	// claims; a claim function that fails then fails machines too. V1_0 cannot customise access tokens and is refused.
+	//
+	// See https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-pre-token-generation.html
+	TriggerVersion awscognito.LambdaVersion
+
 	// StandardThreatProtectionMode is what Cognito does about compromised passwords and risky sign-ins. Default:
 	// FULL_FUNCTION, which acts on them, on plan PLUS; left out on other plans, where everything but NO_ENFORCEMENT is
 	// refused.
@@ -144,12 +151,17 @@ func (p *TokenClaimsProps) Validate() error {
 		refuse("StandardThreatProtectionMode is %s but props.UserPoolProps.StandardThreatProtectionMode is %s: set one of them",
 			flat, pool.StandardThreatProtectionMode)
 	}
+	switch p.TriggerVersion {
+	case "", awscognito.LambdaVersion_V2_0, awscognito.LambdaVersion_V3_0:
+	default:
+		refuse("TriggerVersion is %s, which cannot customise access tokens: use V2_0, or V3_0 for machines' tokens too", p.TriggerVersion)
+	}
 	if budget := p.LookupBudget; budget != 0 && (budget < minLookupBudget || budget > maxLookupBudget) {
 		refuse("LookupBudget is %v: allowed are %v to %v", budget, minLookupBudget, maxLookupBudget)
 	}
 	plan := p.featurePlan()
 	if plan == awscognito.FeaturePlan_LITE {
-		refuse("FeaturePlan is LITE, which cannot customise access tokens (trigger V2_0): use ESSENTIALS, or PLUS with threat protection")
+		refuse("FeaturePlan is LITE, which cannot customise access tokens (trigger V2_0 or V3_0): use ESSENTIALS, or PLUS with threat protection")
 	}
 	if setting := p.threatProtection(); setting != "" && plan != awscognito.FeaturePlan_PLUS {
 		refuse("%s needs FeaturePlan PLUS, not %s: leave the plan out (PLUS is the default) or leave threat protection out", setting, plan)
@@ -203,6 +215,7 @@ func (p *TokenClaimsProps) withDefaults() TokenClaimsProps {
 	r.FeaturePlan = p.featurePlan()
 	r.RemovalPolicy = cmp.Or(r.RemovalPolicy, awscdk.RemovalPolicy_RETAIN)
 	r.LogRetention = cmp.Or(r.LogRetention, awslogs.RetentionDays_THREE_MONTHS)
+	r.TriggerVersion = cmp.Or(r.TriggerVersion, awscognito.LambdaVersion_V2_0)
 	r.InvalidToken = cmp.Or(r.InvalidToken, InvalidTokenForbidden)
 	if r.Architecture == nil {
 		r.Architecture = awslambda.Architecture_ARM_64()

@@ -74,6 +74,21 @@ type TokenClaims interface {
 	// AddClient panics when OAuth has a grant that redirects but no CallbackUrls.
 	AddClient(id string, options *awscognito.UserPoolClientOptions) awscognito.UserPoolClient
 
+	// AddMachineClient adds an app client for a program that acts on its own (client credentials), with scopes that the
+	// policy declares under resourceServers, such as "documents/read"; the resource servers are created with the first
+	// client that needs them. It has a secret, and no way for users to sign in. Tokens come from the pool's domain, which
+	// is yours to add: UserPool().AddDomain. The options win as in [TokenClaims.AddClient], but OAuth is taken.
+	//
+	// Such tokens carry the policy's claims only with [TokenClaimsProps.TriggerVersion] V3_0; otherwise synth warns. Rules
+	// tell machines from users by claims.is_machine. A machine has no attributes and no groups: a claim that is required of
+	// users needs when: "!client.is_machine".
+	//
+	// Cognito bills machine clients and their tokens apart from users, without a free tier:
+	// https://aws.amazon.com/cognito/pricing/. A machine should keep its token until it expires.
+	//
+	// Synth fails for a scope that the policy does not declare. AddMachineClient panics for contradictory arguments.
+	AddMachineClient(id string, scopes []string, options *awscognito.UserPoolClientOptions) awscognito.UserPoolClient
+
 	// HttpAuthorizer enforces the policy's authorizer of that name on routes of HTTP APIs: as the API's
 	// DefaultAuthorizer, or as the Authorizer of single routes. It may be asked for any number of times and used on any
 	// number of routes and APIs: there is one function per name, and one API Gateway authorizer per name and API.
@@ -95,6 +110,9 @@ type tokenClaims struct {
 	claimsFunction awslambda.Function
 	clientIDs      []string
 	authorizers    map[string]*authorizer
+
+	resourceServers map[string]awscognito.UserPoolResourceServer // by identifier
+	clientFindings  []string
 }
 
 // NewTokenClaims creates the pool and its trigger. Authorizers are created when they are first asked for.
@@ -105,7 +123,7 @@ func NewTokenClaims(scope constructs.Construct, id string, props *TokenClaimsPro
 	if err := props.Validate(); err != nil {
 		panic(fmt.Errorf("construct: %q: %w", id, err))
 	}
-	t := &tokenClaims{props: props.withDefaults(), authorizers: map[string]*authorizer{}}
+	t := &tokenClaims{props: props.withDefaults(), authorizers: map[string]*authorizer{}, resourceServers: map[string]awscognito.UserPoolResourceServer{}}
 	constructs.NewConstruct_Override(t, scope, jsii.String(id))
 
 	t.policy = load(t.props.Policy)
@@ -116,7 +134,7 @@ func NewTokenClaims(scope constructs.Construct, id string, props *TokenClaimsPro
 		// Cognito gives up on a trigger after five seconds.
 		// https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-working-with-lambda-triggers.html
 		timeoutSeconds: 5,
-		environment:    map[string]string{"CLAIMSMITH_TRIGGER_VERSION": string(awscognito.LambdaVersion_V2_0)},
+		environment:    map[string]string{"CLAIMSMITH_TRIGGER_VERSION": string(t.props.TriggerVersion)},
 	})
 
 	t.connectTrigger()
@@ -155,11 +173,11 @@ func (t *tokenClaims) AddClient(id string, options *awscognito.UserPoolClientOpt
 	return client
 }
 
-// connectTrigger makes the claim function the pool's pre token generation trigger, version V2_0: the version is what
-// makes Cognito accept access-token claims, and CDK's default is V1_0.
+// connectTrigger makes the claim function the pool's pre token generation trigger, of version V2_0 or V3_0: the version is
+// what makes Cognito accept access-token claims, and CDK's default is V1_0.
 func (t *tokenClaims) connectTrigger() {
 	t.userPool.AddTrigger(awscognito.UserPoolOperation_PRE_TOKEN_GENERATION_CONFIG(), t.claimsFunction,
-		awscognito.LambdaVersion_V2_0)
+		t.props.TriggerVersion)
 
 	// CDK restricts the permission to the pool's ARN; AWS documents the account beside it.
 	// https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-working-with-lambda-triggers.html

@@ -298,7 +298,7 @@ func TestContradictoryPropsAreRefused(t *testing.T) {
 		{"no policy", func(p *construct.TokenClaimsProps) { p.Policy = nil },
 			`props.Policy is required: set it to construct.PolicyFile("claims.yaml") or construct.PolicyValue(…)`},
 		{"plan LITE", func(p *construct.TokenClaimsProps) { p.FeaturePlan = awscognito.FeaturePlan_LITE },
-			"props.FeaturePlan is LITE, which cannot customise access tokens (trigger V2_0): use ESSENTIALS, or PLUS with threat protection"},
+			"props.FeaturePlan is LITE, which cannot customise access tokens (trigger V2_0 or V3_0): use ESSENTIALS, or PLUS with threat protection"},
 		{"threat protection without PLUS", func(p *construct.TokenClaimsProps) {
 			p.FeaturePlan = awscognito.FeaturePlan_ESSENTIALS
 			p.StandardThreatProtectionMode = awscognito.StandardThreatProtectionMode_AUDIT_ONLY
@@ -323,12 +323,14 @@ func TestContradictoryPropsAreRefused(t *testing.T) {
 		{"TTL of half a second", ttl(time.Second / 2), "props.ResultsCacheTtl is 500ms: API Gateway takes 0 (no caching) to 1h0m0s, in whole seconds"},
 		{"lookups that take as long as Cognito waits", func(p *construct.TokenClaimsProps) { p.LookupBudget = 5 * time.Second },
 			"props.LookupBudget is 5s: allowed are 100ms to 4s"},
+		{"trigger V1_0", func(p *construct.TokenClaimsProps) { p.TriggerVersion = awscognito.LambdaVersion_V1_0 },
+			"props.TriggerVersion is V1_0, which cannot customise access tokens: use V2_0, or V3_0 for machines' tokens too"},
 		{"unknown answer", func(p *construct.TokenClaimsProps) { p.InvalidToken = "teapot" },
 			`props.InvalidToken is "teapot": it is "forbidden" or "unauthorized"`},
 		{"everything at once", func(p *construct.TokenClaimsProps) {
 			p.FeaturePlan = awscognito.FeaturePlan_LITE
 			p.InvalidToken = "teapot"
-		}, "props.FeaturePlan is LITE, which cannot customise access tokens (trigger V2_0): use ESSENTIALS, or PLUS with threat protection\n" +
+		}, "props.FeaturePlan is LITE, which cannot customise access tokens (trigger V2_0 or V3_0): use ESSENTIALS, or PLUS with threat protection\n" +
 			`props.InvalidToken is "teapot": it is "forbidden" or "unauthorized"`},
 	} {
 		t.Run(c.name, c.run)
