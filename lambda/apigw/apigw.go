@@ -44,6 +44,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/claimsmith/claimsmith/lambda/policy"
 	"github.com/claimsmith/claimsmith/lambda/token"
@@ -111,6 +112,12 @@ type Handler struct {
 	// it as $context.authorizer.wwwAuthenticate. An error, hence a REST API's 401, has no context. Default: false.
 	WWWAuthenticate bool
 
+	// Hooks are own code that runs after the policy has allowed a request, in this order, and may refuse it.
+	Hooks []Hook
+
+	// HookTimeout is the time that the hooks together may take. Default: 3 seconds.
+	HookTimeout time.Duration
+
 	// Logger gets one line for each request: route, outcome and reasons, never a token or a claim.
 	Logger *slog.Logger
 }
@@ -154,7 +161,7 @@ func (h *Handler) decide(ctx context.Context, payload []byte) (d decision) {
 		sources = DefaultSources
 	}
 	reads := h.Checker.Reads()
-	e, err := decode(payload, needs{anyHeader: len(reads.Headers)+len(reads.Unkeyable) > 0, sources: sources})
+	e, err := decode(payload, needs{anyHeader: len(reads.Headers)+len(reads.Unkeyable)+len(h.Hooks) > 0, sources: sources})
 	if err != nil {
 		d.fail(err)
 		return d
@@ -187,7 +194,11 @@ func (h *Handler) decide(ctx context.Context, payload []byte) (d decision) {
 	}
 	d.keyID = verified.KeyID
 
-	checked := h.Checker.Check(verified.Claims, e.request)
+	checked, err := h.check(ctx, verified.Claims, e.request)
+	if err != nil {
+		d.fail(err)
+		return d
+	}
 	if checked.Allowed && h.usesPolicy(e) && !nameable(e.arn) {
 		checked = policy.Decision{Reasons: []policy.Reason{unnamed}}
 	}

@@ -173,9 +173,15 @@ func (c *Checker) token(payload map[string]any) (map[string]any, map[string]*mis
 	return token, bad
 }
 
-// claimOf is the claim that rules call by that name. groups and scopes are there in any token.
+// claimOf is the claim that rules call by that name. groups, scopes and is_machine are there in any token.
 func claimOf(payload map[string]any, name string) (any, bool) {
 	switch name {
+	case "is_machine":
+		// Cognito gives a username to users' tokens alone, and no trigger can set or suppress it. The sub tells nothing:
+		// AWS's pages disagree on whether machines have one. Neither does the lack of groups, which a user may lack too.
+		// https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html
+		_, isUser := payload["username"]
+		return !isUser, true
 	case "groups":
 		if v, ok := payload["cognito:groups"]; ok {
 			return v, true

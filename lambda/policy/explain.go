@@ -188,7 +188,7 @@ func (x *explainer) claim(c *claim, names []string, tokens []Token) ExplainedCla
 	}
 	switch {
 	case c.expr != nil:
-		_, out.SourceOptional, _ = resultShape(c.expr.result)
+		_, out.SourceOptional, _ = resultShape(c.expr.result, x.program.mint.rows())
 	case c.claims != nil:
 		out.SourceOptional = !slices.ContainsFunc(c.claims, func(n claim) bool { return !n.optional })
 	default:

@@ -164,10 +164,11 @@ var (
 	claimType   = reflect.TypeFor[Claim]()
 	scopeType   = reflect.TypeFor[Scope]()
 	typeType    = reflect.TypeFor[Type]()
+	backType    = reflect.TypeFor[Fallback]()
 	claimFields = fieldNames(claimType)
 
 	// claimSources are the fields of a claim that say where its value comes from.
-	claimSources = []string{"value", "attribute", "expr", "claims"}
+	claimSources = []string{"value", "attribute", "expr", "code", "claims"}
 )
 
 // fieldNames are the keys of a struct's fields in the document.
@@ -205,6 +206,10 @@ func (d *decoder) value(n *yaml.Node, path string, v reflect.Value, depth int) {
 	case reflect.Struct:
 		if v.Type() == scopeType && n.Kind == yaml.ScalarNode {
 			d.value(n, path, v.FieldByName("Scope"), depth)
+			return
+		}
+		if v.Type() == backType && n.Kind == yaml.ScalarNode {
+			d.value(n, path, v.FieldByName("Action"), depth)
 			return
 		}
 		if v.Type() == typeType && n.Kind == yaml.ScalarNode {

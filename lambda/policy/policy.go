@@ -25,12 +25,14 @@ type Program struct {
 	document []byte
 	params   []string
 
+	lookups    []lookup
 	claims     []claim
 	suppress   []suppression
 	scopes     struct{ add, suppress []scope }
 	groups     *expression // nil: left as they are
 	groupsWhen *expression
 	budget     int
+	servers    map[string]map[string]string
 
 	checkers    map[string]*Checker
 	mint, check *language
@@ -78,6 +80,12 @@ func (p *Program) eachExpression(visit func(path string, e *expression)) {
 		if e != nil {
 			visit(child(path, key), e)
 		}
+	}
+	for _, l := range p.lookups {
+		for _, attribute := range sortedKeys(l.key) {
+			each(child(l.path, "key"), attribute, l.key[attribute])
+		}
+		each(l.path, "when", l.when)
 	}
 	eachClaim(p.claims, func(c *claim) {
 		each(c.path, "expr", c.expr)

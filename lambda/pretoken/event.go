@@ -91,6 +91,7 @@ func (in *input) signIn(params map[string]string) policy.SignIn {
 		UserName:       string(in.UserName),
 		Attributes:     texts(in.Request.UserAttributes),
 		ClientID:       string(in.CallerContext.ClientID),
+		Machine:        in.isMachine(),
 		ClientMetadata: texts(in.Request.ClientMetadata),
 		Scopes:         in.Request.Scopes,
 		TriggerSource:  string(in.TriggerSource),
@@ -102,6 +103,14 @@ func (in *input) signIn(params map[string]string) policy.SignIn {
 		s.Groups = groups.GroupsToOverride
 	}
 	return s
+}
+
+// isMachine tells whether the tokens are for a client itself. Every user has a sub; for machines Cognito sends no
+// attributes and the literal user name, and AWS documents the trigger's source for one of the two ways to get such
+// tokens (https://docs.aws.amazon.com/cognito/latest/developerguide/token-endpoint.html).
+func (in *input) isMachine() bool {
+	return in.Request.UserAttributes["sub"] == "" &&
+		(in.TriggerSource == "TokenGeneration_ClientCredentials" || in.UserName == "ClientCredentials")
 }
 
 // shapeOnly keeps of a JSON error what says nothing about values, since those are personal.
