@@ -37,7 +37,7 @@ func TestHooksRefuseAndNeverAllow(t *testing.T) {
 			claims["cognito:groups"].([]any)[0] = "admins"
 			request.Headers["x"] = "y"
 			return "", nil
-		}}, `"groups":["owners"],"https://example.com/plan":{"tier":"pro"}`, `"outcome":"allow"`},
+		}}, `"groups":["owners"],"company_id":"acme","https://example.com/plan":{"tier":"pro"}`, `"outcome":"allow"`},
 		"fails": {"documents/read", []apigw.Hook{func(_ context.Context, claims map[string]any, _ policy.Request) (string, error) {
 			return "", fmt.Errorf("acme: %w", errors.New("acme"))
 		}}, "", `"error":"hooks[0]: error of type *fmt.wrapError, *errors.errorString"`},
