@@ -25,6 +25,7 @@ type Checker struct {
 	routes   map[string][]rule
 	claims   map[string]*shape // top-level claims that rules read
 	context  []string
+	idTokens idTokens
 	reads    Reads
 }
 
@@ -181,7 +182,7 @@ func claimOf(payload map[string]any, name string) (any, bool) {
 		// AWS's pages disagree on whether machines have one. Neither does the lack of groups, which a user may lack too.
 		// https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html
 		_, isUser := payload["username"]
-		return !isUser, true
+		return !isUser && payload["token_use"] != "id", true // an ID token is a user's
 	case "groups":
 		if v, ok := payload["cognito:groups"]; ok {
 			return v, true

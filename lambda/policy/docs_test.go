@@ -56,6 +56,7 @@ func TestDocsNameEveryKey(t *testing.T) {
 	for _, typ := range []reflect.Type{
 		reflect.TypeFor[policy.Policy](), reflect.TypeFor[policy.Claim](), reflect.TypeFor[policy.Suppression](), reflect.TypeFor[policy.Groups](),
 		reflect.TypeFor[policy.Scopes](), reflect.TypeFor[policy.Scope](), reflect.TypeFor[policy.Authorizer](), reflect.TypeFor[policy.Rule](),
+		reflect.TypeFor[policy.IDTokens](),
 	} {
 		for f := range typ.Fields() {
 			key, _, _ := strings.Cut(f.Tag.Get("json"), ",")

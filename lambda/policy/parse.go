@@ -237,7 +237,7 @@ func (d *decoder) value(n *yaml.Node, path string, v reflect.Value, depth int) {
 			d.value(c, item(path, i), v.Index(i), depth+1)
 		}
 	case reflect.String:
-		if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" {
+		if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" && n.ShortTag() != "!!timestamp" {
 			d.fail(n, path, "must be a string, found %s", describe(n))
 			return
 		}
