@@ -65,6 +65,10 @@ type verifier func(ctx context.Context, raw string) (*token.Token, error)
 
 func (v verifier) Verify(ctx context.Context, raw string) (*token.Token, error) { return v(ctx, raw) }
 
+func (v verifier) VerifyIDToken(ctx context.Context, raw string) (*token.Token, error) {
+	return nil, errors.New("an ID token where the policy accepts none")
+}
+
 // accepts is a verifier that accepts everything as a token with these claims.
 func accepts(claims map[string]any) verifier {
 	return func(context.Context, string) (*token.Token, error) { return &token.Token{Claims: claims}, nil }

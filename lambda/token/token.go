@@ -111,7 +111,7 @@ type KeySet interface {
 	Key(ctx context.Context, issuer, kid string) (*rsa.PublicKey, error)
 }
 
-// Token is a verified access token. It is to be read, not changed: calls of Verify with the same text share one.
+// Token is a verified token. It is to be read, not changed: calls of Verify with the same text share one.
 type Token struct {
 	// Claims is the whole payload. Numbers are [json.Number], so integers of any size are exact.
 	Claims map[string]any
@@ -134,6 +134,9 @@ type RejectedError struct {
 }
 
 func (e *RejectedError) Error() string { return "token: rejected: " + e.Reason }
+
+// ErrIDToken is the [*RejectedError] of [Verifier.Verify] for what says that it is an ID token.
+var ErrIDToken error = &RejectedError{Reason: "token_use: this is an ID token, which proves who signed in and grants nothing; send the access token"}
 
 func reject(format string, args ...any) error {
 	return &RejectedError{Reason: fmt.Sprintf(format, args...)}
@@ -258,6 +261,16 @@ func (v *Verifier) Prefetch(ctx context.Context) error {
 //
 // Neither a user (sub, username) nor groups nor scopes are required: a machine's token has no user.
 func (v *Verifier) Verify(ctx context.Context, raw string) (*Token, error) {
+	return v.verify(ctx, raw, "access")
+}
+
+// VerifyIDToken is Verify for an ID token: its aud must be one of the app clients. Such a token is no permission by itself,
+// and shows attributes as users wrote them. It is for a time in which clients change over to access tokens.
+func (v *Verifier) VerifyIDToken(ctx context.Context, raw string) (*Token, error) {
+	return v.verify(ctx, raw, "id")
+}
+
+func (v *Verifier) verify(ctx context.Context, raw, use string) (*Token, error) {
 	if len(raw) > maxTokenBytes {
 		return nil, reject("size: the token has %d bytes, allowed are %d", len(raw), maxTokenBytes)
 	}
@@ -270,9 +283,11 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (*Token, error) {
 		// First everything that needs neither a key nor a clock. Whatever fails here is final, whoever wrote the token, and
 		// costs neither arithmetic nor a fetch; nothing of it is trusted until the signature holds.
 		var err error
-		if c, err = v.read(raw); err != nil {
+		if c, err = v.read(raw, use); err != nil {
 			return nil, err
 		}
+	} else if err := checkUse(c.Claims, use); err != nil {
+		return nil, err
 	}
 	now := v.now()
 	if !now.Before(c.Expiry) {
@@ -310,7 +325,7 @@ type candidate struct {
 }
 
 // read takes a token apart and checks whatever the token alone tells.
-func (v *Verifier) read(raw string) (*candidate, error) {
+func (v *Verifier) read(raw, use string) (*candidate, error) {
 	parts, err := parse(raw)
 	if err != nil {
 		return nil, err
@@ -324,7 +339,10 @@ func (v *Verifier) read(raw string) (*candidate, error) {
 	if pool == nil {
 		return nil, reject("iss: expected one of %q, got %s", v.issuers, quote(iss))
 	}
-	if err := pool.check(parts.payload); err != nil {
+	if err := checkUse(parts.payload, use); err != nil {
+		return nil, err
+	}
+	if err := pool.check(parts.payload, use); err != nil {
 		return nil, err
 	}
 	times, err := readTimes(parts.payload)
@@ -416,18 +434,31 @@ func checkHeader(header map[string]any) (kid string, err error) {
 	return kid, nil
 }
 
-// check checks the claims that say what the token is for.
-func (p *Pool) check(claims map[string]any) error {
+func checkUse(claims map[string]any, want string) error {
 	switch use, _ := claims["token_use"].(string); use {
-	case "access":
+	case want:
+		return nil
 	case "id":
-		return reject("token_use: this is an ID token, which proves who signed in and grants nothing; send the access token")
+		return ErrIDToken
 	default:
-		return reject("token_use: expected \"access\"")
+		return reject("token_use: expected %q", want)
 	}
-	client, _ := claims["client_id"].(string)
+}
+
+// check checks the claims that say whom the token is for.
+func (p *Pool) check(claims map[string]any, use string) error {
+	issuedTo := "client_id"
+	if use == "id" {
+		issuedTo = "aud"
+		for _, name := range []string{"client_id", "scope"} { // which others would take for an access token's
+			if _, ok := claims[name]; ok {
+				return reject("%s: expected none in an ID token", name)
+			}
+		}
+	}
+	client, _ := claims[issuedTo].(string)
 	if !slices.Contains(p.ClientIDs, client) {
-		return reject("client_id: expected one of %q, the clients allowed for user pool %s", p.ClientIDs, p.ID)
+		return reject("%s: expected one of %q, the clients allowed for user pool %s", issuedTo, p.ClientIDs, p.ID)
 	}
 	// Who relies on these must not have to ask what they are.
 	for _, name := range []string{"sub", "username", "scope"} {
