@@ -27,6 +27,7 @@ type Checker struct {
 	context  []string
 	idTokens idTokens
 	reads    Reads
+	asks     []string // the fields of request that rules read
 }
 
 // rule is a compiled [Rule].
@@ -94,7 +95,7 @@ func (c *Checker) Check(claims map[string]any, request Request) Decision {
 		}}}
 	}
 	token, bad := c.token(claims)
-	env := &checkEnvironment{claims: token, request: request}
+	env := &checkEnvironment{claims: token, request: request, asks: c.asks}
 	var reasons []Reason
 	for _, set := range [][]rule{c.defaults, rules} {
 		for i := range set {
@@ -110,6 +111,7 @@ func (c *Checker) Check(claims map[string]any, request Request) Decision {
 type checkEnvironment struct {
 	claims  map[string]any
 	request Request
+	asks    []string // the fields of request that rules read
 	asked   map[string]any
 }
 
@@ -121,19 +123,36 @@ func (e *checkEnvironment) ResolveName(name string) (any, bool) {
 		return orEmpty(e.request.Params), true
 	case "request":
 		if e.asked == nil {
-			e.asked = map[string]any{
-				"method":          e.request.Method,
-				"path":            e.request.Path,
-				"routeKey":        e.request.RouteKey,
-				"pathParameters":  orEmpty(e.request.PathParameters),
-				"queryParameters": orEmpty(e.request.QueryParameters),
-				"headers":         orEmpty(e.request.Headers),
-				"sourceIp":        e.request.SourceIP,
+			e.asked = make(map[string]any, len(e.asks))
+			for _, field := range e.asks {
+				e.asked[field] = e.request.field(field)
 			}
 		}
 		return e.asked, true
 	default:
 		return nil, false
+	}
+}
+
+// field is a field of the request by the name that rules have for it.
+func (r *Request) field(name string) any {
+	switch name {
+	case "method":
+		return r.Method
+	case "path":
+		return r.Path
+	case "routeKey":
+		return r.RouteKey
+	case "pathParameters":
+		return orEmpty(r.PathParameters)
+	case "queryParameters":
+		return orEmpty(r.QueryParameters)
+	case "headers":
+		return orEmpty(r.Headers)
+	case "sourceIp":
+		return r.SourceIP
+	default:
+		panic("internal error: no field of request: " + name)
 	}
 }
 
@@ -219,6 +238,15 @@ func (c *Checker) derive(l *language) {
 	add := func(rules []rule, onEveryRoute bool) {
 		for i := range rules {
 			c.reads.add(&rules[i], onEveryRoute)
+			for _, read := range rules[i].expression.reads {
+				switch {
+				case read.names[0] != "request":
+				case len(read.names) == 1:
+					c.asks = append(c.asks, sortedKeys(requestShape.fields)...)
+				default:
+					c.asks = append(c.asks, read.names[1])
+				}
+			}
 			for _, name := range rules[i].claims {
 				c.claims[name] = l.vars["claims"].fields[name].shape
 			}
@@ -228,7 +256,7 @@ func (c *Checker) derive(l *language) {
 	for _, key := range c.Routes() {
 		add(c.routes[key], false)
 	}
-	for _, list := range []*[]string{&c.reads.Headers, &c.reads.Query, &c.reads.Unkeyable} {
+	for _, list := range []*[]string{&c.reads.Headers, &c.reads.Query, &c.reads.Unkeyable, &c.asks} {
 		slices.Sort(*list)
 		*list = slices.Compact(*list)
 	}

@@ -54,6 +54,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/claimsmith/claimsmith/lambda/internal/strictjson"
 )
@@ -276,7 +277,7 @@ func (v *Verifier) verify(ctx context.Context, raw, use string) (*Token, error) 
 	}
 	// The digest of the first two parts, as they arrived, is what the signature is over, and what a known token is found by.
 	end := max(strings.LastIndexByte(raw, '.'), 0)
-	digest := sha256.Sum256([]byte(raw[:end]))
+	digest := sha256.Sum256(unsafe.Slice(unsafe.StringData(raw), end)) // without a copy
 	c := v.seen.get(digest, raw[end:])
 	known := c != nil
 	if !known {
