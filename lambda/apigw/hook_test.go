@@ -71,3 +71,25 @@ func TestHooksRefuseAndNeverAllow(t *testing.T) {
 		})
 	}
 }
+
+// Lambda's runtime reads the next event into the memory of the last one, maybe while a hook that took too long still looks
+// at its request.
+func TestWhatHooksGetIsTheirs(t *testing.T) {
+	t.Parallel()
+	seen := make(chan policy.Request, 1)
+	h, _ := handler(accepts(map[string]any{"sub": "user", "scope": "documents/read"}), apigwtest.HTTP2)
+	h.Hooks = []apigw.Hook{func(_ context.Context, _ map[string]any, request policy.Request) (string, error) {
+		seen <- request
+		return "", nil
+	}}
+	event := get("/documents", "x.y.z").Event(apigwtest.HTTP2)
+	if _, err := h.Invoke(t.Context(), event); err != nil {
+		t.Fatal(err)
+	}
+	for i := range event {
+		event[i] = '?'
+	}
+	if request := <-seen; request.Headers["accept"] != "*/*" || request.Path != "/documents" || request.RouteKey != "GET /documents" {
+		t.Errorf("the request changed to %+v", request)
+	}
+}

@@ -14,9 +14,9 @@ type Reader struct {
 	depth int
 }
 
-// NewReader returns a reader of data, which must not change as long as anything that was read is in use.
+// NewReader returns a reader of a copy of data: Lambda's runtime uses the memory of an event again for the next one.
 func NewReader(data []byte) (*Reader, error) {
-	p, err := newParser(data)
+	p, err := newParser(string(data))
 	return &Reader{p: p, depth: 1}, err
 }
 

@@ -31,9 +31,9 @@ var (
 var errUTF8 = errors.New("is not UTF-8")
 
 // Object decodes a JSON object. Numbers become [json.Number], so that integers of any size are exact. The error is the end
-// of a sentence about data and repeats nothing of it. data must not change as long as the object is in use.
+// of a sentence about data and repeats nothing of it. The object shares the memory of data, which must not change any more.
 func Object(data []byte) (map[string]any, error) {
-	p, err := newParser(data)
+	p, err := newParser(unsafe.String(unsafe.SliceData(data), len(data)))
 	if err != nil {
 		return nil, err
 	}
@@ -57,12 +57,12 @@ type parser struct {
 	i int // what comes next
 }
 
-// newParser returns a parser of data. What it reads shares the memory of data, which is what makes it fast.
-func newParser(data []byte) (parser, error) {
-	if !utf8.Valid(data) {
+// newParser returns a parser of text. What it reads shares the memory of text, which is what makes it fast.
+func newParser(text string) (parser, error) {
+	if !utf8.ValidString(text) {
 		return parser{}, errUTF8
 	}
-	return parser{s: unsafe.String(unsafe.SliceData(data), len(data))}, nil
+	return parser{s: text}, nil
 }
 
 // end is what peek returns at the end of the text. JSON has no such character outside strings.
