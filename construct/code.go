@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"sync"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -106,25 +105,21 @@ func (b binary) bootstrap(_, arch string) (gobuild.File, error) {
 }
 
 // ownMain is a main package in this module's lambda folder.
-type ownMain string
-
-// ownMains are built together, since nearly every app needs all of them.
-var ownMains = []string{"claims", "authorizer"}
+type ownMain struct {
+	folder   string
+	together []string // folders that are built along, since the app needs them as well
+}
 
 func (m ownMain) bootstrap(cache, arch string) (gobuild.File, error) {
 	dir, err := moduleDir()
 	if err != nil {
 		return gobuild.File{}, err
 	}
-	together := ownMains
-	if !slices.Contains(ownMains, string(m)) {
-		together = []string{string(m)}
-	}
-	built, err := gobuild.Own(dir, arch, together...).Build(cache)
+	built, err := gobuild.Own(dir, arch, m.together...).Build(cache)
 	if err != nil {
 		return gobuild.File{}, fmt.Errorf("%w\nwhere they cannot be built, for want of a network perhaps, build them elsewhere: see construct.Binary", err)
 	}
-	return built[string(m)], nil
+	return built[m.folder], nil
 }
 
 var moduleDir = sync.OnceValues(func() (string, error) { return gobuild.ModuleDir("", modulePath) })
@@ -158,10 +153,11 @@ func (t *tokenClaims) builds() bool {
 
 // program is the user's, or else the one in that folder under lambda.
 func (t *tokenClaims) program(folder string) Program {
-	if p := map[string]Program{"claims": t.props.ClaimsProgram, "authorizer": t.props.AuthorizerProgram}[folder]; p != nil {
+	claims := t.policy.claimsMain()
+	if p := map[string]Program{claims: t.props.ClaimsProgram, "authorizer": t.props.AuthorizerProgram}[folder]; p != nil {
 		return p
 	}
-	return ownMain(folder)
+	return ownMain{folder, []string{claims, "authorizer"}}
 }
 
 // codeFromFiles hands the files to CDK as a zip file, which it uploads as it is.

@@ -144,7 +144,7 @@ func (t *tokenClaims) plainCode(folder string) awslambda.Code {
 	if !*awscdk.Stack_Of(t).BundlingRequired() {
 		return codeFromFiles(t, folder, gobuild.NewFile("not-built", []byte(folder+"\n"), 0o644))
 	}
-	file, err := ownMain(folder).bootstrap(buildCache(t), goarch(t.props.Architecture))
+	file, err := ownMain{folder, []string{folder}}.bootstrap(buildCache(t), goarch(t.props.Architecture))
 	if err != nil {
 		panic(fmt.Errorf("construct: %w", err))
 	}

@@ -158,7 +158,7 @@ func (t *tokenClaims) newClaimsFunction() awslambda.Function {
 	}
 	return t.newFunction("ClaimsFunction", functionProps{
 		scope:       scope,
-		main:        "claims",
+		main:        t.policy.claimsMain(),
 		description: "Mints the custom claims of access tokens (Cognito pre token generation)",
 		// Cognito gives up on a trigger after five seconds.
 		// https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-working-with-lambda-triggers.html

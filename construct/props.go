@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscognito"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
@@ -29,6 +30,17 @@ type TokenClaimsProps struct {
 	// They are environment variables of the functions, so they are no place for secrets. Default: none, which fits a
 	// policy that declares none; synth fails when the names differ.
 	Params map[string]string
+
+	// LookupTables are the DynamoDB tables that the policy's lookups read, by what the policy calls them: created here,
+	// existing, or imported (give an imported table its encryption key, if it has one). The claim function may read rows
+	// by key or query, whichever the policy does, and nothing else, and decrypt with the table's key. A table must not
+	// depend on the user pool, which depends on the claim function. Default: none, which fits a policy without lookups;
+	// synth fails when the names differ.
+	LookupTables map[string]awsdynamodb.ITable
+
+	// LookupBudget is the time that all lookups of a sign-in together may take, retries included. Default: 1.5 seconds. At
+	// most 4: Cognito waits five for the function, its start included.
+	LookupBudget time.Duration
 
 	// UserPool is the pool that is to mint the claims, instead of a new one.
 	//
@@ -61,7 +73,8 @@ type TokenClaimsProps struct {
 
 	// LambdaVersion is the version of the trigger. Default: V2_0, which customises the access tokens of users. V3_0
 	// customises those of machines (client credentials) too, is priced apart, and makes their tokens depend on the
-	// function. V1_0 cannot customise access tokens and is refused.
+	// function. V1_0 customises ID tokens alone, with texts for values, and works on plan LITE: it is for a policy whose claims are
+	// all for ID tokens, on the way to access tokens, and refused with any other.
 	//
 	// See https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-pre-token-generation.html
 	LambdaVersion awscognito.LambdaVersion
@@ -82,7 +95,7 @@ type TokenClaimsProps struct {
 
 	// FeaturePlan is the pool's feature plan. Default: PLUS, which threat protection needs. ESSENTIALS suffices to
 	// customise access tokens and costs less per monthly active user; threat protection is then left off. LITE cannot
-	// customise access tokens and is refused.
+	// customise access tokens and is refused, unless LambdaVersion is V1_0.
 	//
 	// See https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-sign-in-feature-plans.html
 	FeaturePlan awscognito.FeaturePlan
@@ -185,7 +198,8 @@ type TokenClaimsProps struct {
 	ProvisionedConcurrentExecutions float64
 
 	// Vpc is the network that the claims function and the authorizers run in. Authorizers fetch the pool's public keys
-	// over HTTPS, so they need a way out, such as a NAT gateway. The function of a custom resource never runs in it.
+	// over HTTPS, so they need a way out, such as a NAT gateway; lookups need DynamoDB, for which a gateway endpoint
+	// suffices. The function of a custom resource never runs in it.
 	// Default: none.
 	Vpc awsec2.IVpc
 
@@ -224,6 +238,13 @@ const (
 	InvalidTokenUnauthorized InvalidToken = "unauthorized"
 )
 
+// Cognito waits five seconds for the function.
+// https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-working-with-lambda-triggers.html
+const (
+	minLookupBudget = 100 * time.Millisecond
+	maxLookupBudget = 4 * time.Second
+)
+
 const maxResultsCacheTtl = time.Hour // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html
 
 // Validate returns every contradiction in the props, or nil. It does not look into the policy.
@@ -243,11 +264,13 @@ func (p *TokenClaimsProps) Validate() error {
 		refuse("StandardThreatProtectionMode is %s but props.UserPoolProps.StandardThreatProtectionMode is %s: set one of them",
 			flat, pool.StandardThreatProtectionMode)
 	}
+	if budget := p.LookupBudget; budget != 0 && (budget < minLookupBudget || budget > maxLookupBudget) {
+		refuse("LookupBudget is %v: allowed are %v to %v", budget, minLookupBudget, maxLookupBudget)
+	}
 	plan := p.featurePlan()
 	grandfathered := plan == awscognito.FeaturePlan_LITE && p.SkipFeaturePlanCheck
-	if plan == awscognito.FeaturePlan_LITE && (!grandfathered || p.LambdaVersion == awscognito.LambdaVersion_V3_0) {
-		refuse("FeaturePlan is LITE, which cannot customise access tokens (trigger %s): use ESSENTIALS, or PLUS with threat protection",
-			cmp.Or(p.LambdaVersion, awscognito.LambdaVersion_V2_0))
+	if version := cmp.Or(p.LambdaVersion, awscognito.LambdaVersion_V2_0); plan == awscognito.FeaturePlan_LITE && !p.fitsLite(version) {
+		refuse("FeaturePlan is LITE, which cannot customise access tokens (trigger %s): use ESSENTIALS, or PLUS with threat protection", version)
 	}
 	if setting := p.threatProtection(); setting != "" && plan != awscognito.FeaturePlan_PLUS && !grandfathered {
 		refuse("%s needs FeaturePlan PLUS, not %s: leave the plan out (PLUS is the default) or leave threat protection out", setting, plan)
@@ -293,6 +316,12 @@ func (p *TokenClaimsProps) featurePlan() awscognito.FeaturePlan {
 	return cmp.Or(p.FeaturePlan, cmp.Or(p.poolProps().FeaturePlan, awscognito.FeaturePlan_PLUS))
 }
 
+// fitsLite tells whether plan LITE has the trigger's version: what customises ID tokens alone, or if the pool is said to be
+// an old one that may keep more.
+func (p *TokenClaimsProps) fitsLite(version awscognito.LambdaVersion) bool {
+	return version == awscognito.LambdaVersion_V1_0 || version == awscognito.LambdaVersion_V2_0 && p.SkipFeaturePlanCheck
+}
+
 // threatProtection names the setting with which the user asked for threat protection, or is empty.
 func (p *TokenClaimsProps) threatProtection() string {
 	pool := p.poolProps()
@@ -313,6 +342,7 @@ func (p *TokenClaimsProps) withDefaults() TokenClaimsProps {
 	r.Params = maps.Clone(p.Params)
 	r.TokenSources = maps.Clone(p.TokenSources)
 	r.PublicRoutes = slices.Clone(p.PublicRoutes)
+	r.LookupTables = maps.Clone(p.LookupTables)
 	r.FeaturePlan = p.featurePlan()
 	r.RemovalPolicy = cmp.Or(r.RemovalPolicy, awscdk.RemovalPolicy_RETAIN)
 	r.LogRetention = cmp.Or(r.LogRetention, awslogs.RetentionDays_THREE_MONTHS)

@@ -90,6 +90,21 @@ type TokenClaims interface {
 	// nothing about who mints, and changes nothing of the pool.
 	AcceptPool(pool awscognito.IUserPool, clients ...awscognito.IUserPoolClient)
 
+	// AddMachineClient adds an app client for a program that acts on its own (client credentials), with scopes that the
+	// policy declares under resourceServers, such as "documents/read"; the resource servers are created with the first
+	// client that needs them. It has a secret, and no way for users to sign in. Tokens come from the pool's domain, which
+	// is yours to add: UserPool().AddDomain. The options win as in [TokenClaims.AddClient], but OAuth is taken.
+	//
+	// Such tokens carry the policy's claims only with [TokenClaimsProps.LambdaVersion] V3_0; otherwise synth warns. Rules
+	// tell machines from users by claims.is_machine. A machine has no attributes and no groups: a claim that is required of
+	// users needs when: "!client.is_machine".
+	//
+	// Cognito bills machine clients and their tokens apart from users, without a free tier:
+	// https://aws.amazon.com/cognito/pricing/. A machine should keep its token until it expires.
+	//
+	// Synth fails for a scope that the policy does not declare. AddMachineClient panics for contradictory arguments.
+	AddMachineClient(id string, scopes []string, options *awscognito.UserPoolClientOptions) awscognito.UserPoolClient
+
 	// HttpAuthorizer enforces the policy's authorizer of that name on routes of HTTP APIs: as the API's
 	// DefaultAuthorizer, or as the Authorizer of single routes. It may be asked for any number of times and used on any
 	// number of routes and APIs: there is one function per name, and one API Gateway authorizer per name and API.
@@ -171,6 +186,9 @@ type tokenClaims struct {
 	authorizers    map[string]*authorizer
 	attachesREST   bool // a restAttacher is at work
 	targets        map[awslambda.Function]awslambda.IFunction
+
+	resourceServers map[string]awscognito.UserPoolResourceServer // by identifier
+	clientFindings  []string
 }
 
 // NewTokenClaims creates the pool, or takes the one given, and its trigger. Authorizers are created when they are first asked for.
@@ -185,16 +203,19 @@ func NewTokenClaims(scope constructs.Construct, id string, props *TokenClaimsPro
 		props:       props.withDefaults(),
 		authorizers: map[string]*authorizer{},
 		targets:     map[awslambda.Function]awslambda.IFunction{},
+
+		resourceServers: map[string]awscognito.UserPoolResourceServer{},
 	}
 	constructs.NewConstruct_Override(t, scope, jsii.String(id))
 
 	t.policy = load(t.props.Policy)
-	t.startBuilding("claims")
+	t.startBuilding(t.policy.claimsMain())
 	t.checkRegion()
 	t.userPool = t.newPool()
 	if !t.props.MintedElsewhere {
 		t.claimsFunction = t.newClaimsFunction()
 		t.connectTrigger()
+		t.connectTables()
 		t.annotateMissingAttributes()
 	}
 	t.annotatePolicyWarnings()

@@ -334,6 +334,8 @@ func TestContradictoryPropsAreRefused(t *testing.T) {
 		{"TTL of an hour", ttl(time.Hour), ""},
 		{"TTL too long", ttl(2 * time.Hour), "props.ResultsCacheTtl is 2h0m0s: API Gateway takes 0 (no caching) to 1h0m0s, in whole seconds"},
 		{"TTL of half a second", ttl(time.Second / 2), "props.ResultsCacheTtl is 500ms: API Gateway takes 0 (no caching) to 1h0m0s, in whole seconds"},
+		{"lookups that take as long as Cognito waits", func(p *construct.TokenClaimsProps) { p.LookupBudget = 5 * time.Second },
+			"props.LookupBudget is 5s: allowed are 100ms to 4s"},
 		{"unknown answer", func(p *construct.TokenClaimsProps) { p.InvalidToken = "teapot" },
 			`props.InvalidToken is "teapot": it is "forbidden" or "unauthorized"`},
 		{"everything at once", func(p *construct.TokenClaimsProps) {

@@ -16,17 +16,19 @@ var allowed = map[string][]string{
 	"lambda/policy":                {"cel.dev/", "go.yaml.in/yaml/"},
 	"lambda/policy/policytest":     {"lambda/policy", "lambda/pretoken", "go.yaml.in/yaml/"},
 	"lambda/policy/cmd/claimsmith": {"lambda/policy", "lambda/policy/policytest"},
-	"lambda/pretoken":              {"lambda/policy", "github.com/aws/aws-lambda-go/"},
+	"lambda/pretoken":              {"lambda/policy", "lambda/internal/boot", "github.com/aws/aws-lambda-go/"},
+	"lambda/lookup":                {"lambda/policy", "lambda/pretoken", "github.com/aws/aws-sdk-go-v2/", "github.com/aws/smithy-go"},
 	"lambda/token":                 {"lambda/internal/strictjson", "github.com/go-jose/go-jose/v4"},
 	"lambda/token/tokentest":       {"lambda/token", "github.com/go-jose/go-jose/v4"},
-	"lambda/apigw":                 {"lambda/internal/strictjson", "lambda/policy", "lambda/token"},
+	"lambda/apigw":                 {"lambda/internal/boot", "lambda/internal/strictjson", "lambda/policy", "lambda/token", "github.com/aws/aws-lambda-go/"},
 	"lambda/apigw/corpus":          {},
 	"lambda/apigw/apigwtest":       {},
 	"lambda/apigw/backend":         {},
 	"lambda/internal/strictjson":   {},
 	"lambda/internal/boot":         {"lambda/policy", "github.com/aws/aws-lambda-go/"},
-	"lambda/claims":                {"lambda/policy", "lambda/pretoken", "lambda/internal/boot", "github.com/aws/aws-lambda-go/"},
-	"lambda/authorizer":            {"lambda/policy", "lambda/token", "lambda/apigw", "lambda/internal/boot", "github.com/aws/aws-lambda-go/"},
+	"lambda/claims":                {"lambda/pretoken"},
+	"lambda/claimslookup":          {"lambda/lookup", "lambda/pretoken"},
+	"lambda/authorizer":            {"lambda/apigw"},
 	"construct":                    {"lambda/policy", "internal/gobuild", "github.com/aws/"},
 	"construct/snapshot":           {"github.com/aws/"},
 	// These are free of CDK, so that they build and test in seconds, for other systems too.
@@ -80,6 +82,9 @@ func TestFunctionsLinkNoMoreThanTheyNeed(t *testing.T) {
 		{[]string{"lambda/...", "example-app/backend"},
 			[]string{"github.com/aws/jsii-runtime-go", "github.com/aws/aws-cdk-go", "github.com/aws/constructs-go"}},
 		{[]string{"lambda/claims", "lambda/authorizer", "example-app/backend"}, []string{"github.com/aws/aws-sdk-go", "github.com/aws/smithy-go"}},
+		// No profiles, no sign-on, no other service.
+		{[]string{"lambda/claimslookup"}, []string{"github.com/aws/aws-sdk-go-v2/config", "github.com/aws/aws-sdk-go-v2/credentials",
+			"github.com/aws/aws-sdk-go-v2/service/s"}},
 		{[]string{"lambda/attach"}, []string{"github.com/aws/aws-sdk-go-v2/service/", "github.com/aws/aws-sdk-go-v2/config", "cel.dev/"}},
 	} {
 		args := []string{"list", "-deps"}

@@ -39,10 +39,10 @@ func (c *compiler) warn(id, path, format string, args ...any) {
 func (c *compiler) policy(p *Policy) *Program {
 	prog := &Program{checkers: map[string]*Checker{}, params: slices.Clone(p.Params), budget: cmp.Or(p.TokenBudget, DefaultTokenBudget)}
 	doc := *p
-	doc.source, doc.Claims = nil, map[string]Claim{}
+	doc.source, doc.Claims, doc.Lookups = nil, map[string]Claim{}, nil
 
 	c.params(p.Params)
-	mint := c.language(mintVariables(p.Params))
+	mint := c.language(mintVariables(p.Params, c.lookups(p, prog, &doc)))
 	minted := cognitoClaims()
 	for _, name := range sortedKeys(p.Claims) {
 		path := child("claims", name)
@@ -78,6 +78,9 @@ func (c *compiler) policy(p *Policy) *Program {
 	}
 	c.groups(mint, p.Groups, prog)
 	c.sizes(p, prog)
+	c.resourceServers(p.ResourceServers)
+	prog.servers = p.ResourceServers
+	prog.servers = prog.ResourceServers() // a copy, which the caller cannot change
 
 	check := c.language(checkVariables(p.Params, minted))
 	for _, name := range sortedKeys(p.Authorizers) {
@@ -240,6 +243,18 @@ func (c *compiler) claim(mint *language, name, path string, in Claim, depth int)
 		sources = append(sources, "expr")
 		out.expr, out.shape, out.optional = c.value(mint, child(path, "expr"), in.Expr)
 	}
+	if in.Code {
+		sources = append(sources, "code")
+		out.code, out.optional = true, true
+		switch {
+		case depth > 0:
+			c.fail(child(path, "code"), "code sets whole claims; give it to the outermost one, with its type")
+		case in.Type.IsZero() && !c.troubled(child(path, "type")):
+			c.fail(path, "is set by code, so nothing is known of it: give its type, or type: any")
+		case in.When != "" || in.OnError != "":
+			c.fail(path, "is set by code, which decides itself: when and onError do not apply")
+		}
+	}
 	if !in.Type.IsZero() {
 		out.shape, out.declared = c.declared(path, in, out.shape)
 	}
@@ -293,8 +308,8 @@ func (c *compiler) as(path string, as As) (As, *shape) {
 // declared is the shape that a claim declares, and whether its values must be held against it.
 func (c *compiler) declared(path string, in Claim, inferred *shape) (*shape, bool) {
 	at := child(path, "type")
-	if in.Expr == "" && in.As != AsJSON {
-		c.fail(at, "is for an expr or for an attribute that is read as json; the type of anything else is known")
+	if in.Expr == "" && in.As != AsJSON && !in.Code {
+		c.fail(at, "is for an expr, for an attribute that is read as json, or for code; the type of anything else is known")
 		return inferred, false
 	}
 	s, problem := declaredShape(in.Type, path)
@@ -323,7 +338,7 @@ func (c *compiler) value(l *language, path, text string) (*expression, *shape, b
 	if e == nil {
 		return nil, dynShape, false
 	}
-	s, optional, refusal := resultShape(e.result)
+	s, optional, refusal := resultShape(e.result, l.rows())
 	if refusal != "" {
 		c.fail(path, "yields %s, which Cognito cannot carry: %s", typeName(e.result), refusal)
 	}
@@ -391,6 +406,7 @@ func (c *compiler) authorizer(check *language, name string, in Authorizer, prog 
 		out.routes[key] = c.rules(check, path, in.Routes[key], &key)
 	}
 	out.context = c.context(check, child(path, "context"), in.Context, prog)
+	out.idTokens = c.idTokens(child(path, "idTokens"), in.IDTokens, out, prog)
 	out.derive(check)
 	return out
 }
@@ -527,7 +543,7 @@ func (c *compiler) normalise(path string, v reflect.Value, depth int, inList boo
 		if v.Uint() <= math.MaxInt64 {
 			return c.normalise(path, reflect.ValueOf(int64(v.Uint())), depth, inList)
 		}
-		c.fail(path, "%d is beyond a 64-bit integer; mint a string", v.Uint())
+		c.fail(path, "is beyond a 64-bit integer; mint a string")
 	case reflect.Float32, reflect.Float64:
 		if f := v.Float(); !math.IsInf(f, 0) && !math.IsNaN(f) {
 			return f
@@ -600,6 +616,10 @@ func marshal(p Policy) []byte {
 		return out
 	}
 	p.Claims = claims(p.Claims)
+	for name, l := range p.Lookups {
+		l.OnMissing.Default, l.OnError.Default = exact(l.OnMissing.Default), exact(l.OnError.Default)
+		p.Lookups[name] = l
+	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)

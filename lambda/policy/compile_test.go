@@ -53,8 +53,8 @@ func TestProblems(t *testing.T) {
 		{"not UTF-8", "claims: \xff", `p.yaml:1:1: the document is not UTF-8 text`},
 		{"a list", "[1]", `p.yaml:1:1: must be a mapping, found a list`},
 		{"unknown key", "clams: {}\nfoo: 1", `
-p.yaml:1:1: unknown key "clams" (did you mean "claims"?); allowed are "params", "claims", "suppress", "scopes", "groups", "tokenBudget" or "authorizers"
-p.yaml:2:1: unknown key "foo"; allowed are "params", "claims", "suppress", "scopes", "groups", "tokenBudget" or "authorizers"`},
+p.yaml:1:1: unknown key "clams" (did you mean "claims"?); allowed are "params", "lookups", "claims", "suppress", "scopes", "resourceServers", "groups", "tokenBudget" or "authorizers"
+p.yaml:2:1: unknown key "foo"; allowed are "params", "lookups", "claims", "suppress", "scopes", "resourceServers", "groups", "tokenBudget" or "authorizers"`},
 		{"duplicate key", "claims:\n  a: {value: 1}\n  a: {value: 2}", `p.yaml:3:3: claims: key "a" is given twice, first in line 2`},
 		{"null", "claims:", `p.yaml:1:8: claims: is null; give a value or leave the key out`},
 		{"merge key", "claims:\n  a: &a {value: 1}\n  b: {<<: *a}", `p.yaml:3:7: claims.b: merge keys (<<) are not supported; write the keys out, or use an alias for the whole value`},
@@ -77,10 +77,10 @@ p.yaml:2:26: claims.a.expr: params has no field "okay"; it has 1x, ok
 
 		// Claims.
 		{"no source", "claims: {a: {required: true}, b: {}}", `
-p.yaml:1:10: claims.a: says nothing about where the value comes from; give one of "value", "attribute", "expr" or "claims"
-p.yaml:1:31: claims.b: says nothing about where the value comes from; give one of "value", "attribute", "expr" or "claims"`},
+p.yaml:1:10: claims.a: says nothing about where the value comes from; give one of "value", "attribute", "expr", "code" or "claims"
+p.yaml:1:31: claims.b: says nothing about where the value comes from; give one of "value", "attribute", "expr", "code" or "claims"`},
 		{"two sources", "claims: {a: {value: 1, expr: '2'}}", `p.yaml:1:10: claims.a: has value and expr; a claim has exactly one of them`},
-		{"misspelt field", "claims: {a: {atribute: 'custom:x'}}", `p.yaml:1:14: claims.a: unknown key "atribute" (did you mean "attribute"?); allowed are "value", "attribute", "as", "expr", "claims", "when", "required", "onError", "type" or "tokens"`},
+		{"misspelt field", "claims: {a: {atribute: 'custom:x'}}", `p.yaml:1:14: claims.a: unknown key "atribute" (did you mean "attribute"?); allowed are "value", "attribute", "as", "expr", "code", "claims", "when", "required", "onError", "type" or "tokens"`},
 		{"nested claims beside fields", "claims: {a: {when: 'true', owner: {value: 1}}}", `p.yaml:1:28: claims.a: unknown key "owner"; nested claims beside fields of the outer claim go under "claims"`},
 		{"no nested claims", "claims: {a: {claims: {}}}", `p.yaml:1:10: claims.a: has no nested claims; give it some or remove it`},
 		{"onError", "claims: {a: {value: 1, onError: ommit}, b: {value: 1, onError: omit, required: true}}", `
@@ -100,7 +100,7 @@ p.yaml:1:39: claims.b.value: 99999999999999999999 is beyond a 64-bit integer; qu
 		{"as and type", "claims: {a: {attribute: x, as: split}, b: {value: 1, as: int}, c: {attribute: x, type: int}, d: {expr: 'dyn(1)', type: sting}, e: {attribute: x, as: json, type: 'list(list(int))'}, f: {expr: '1', type: string}, g: {expr: 'dyn(1)', type: {h: map(x)}}}", `
 p.yaml:1:32: claims.a.as: "split" is unknown; allowed are "string", "list", "int", "double", "bool" or "json"
 p.yaml:1:58: claims.b.as: is about how an attribute is read; remove it, or give an attribute
-p.yaml:1:88: claims.c.type: is for an expr or for an attribute that is read as json; the type of anything else is known
+p.yaml:1:88: claims.c.type: is for an expr, for an attribute that is read as json, or for code; the type of anything else is known
 p.yaml:1:120: claims.d.type: type "sting" is unknown (did you mean "string"?); allowed are string, bool, int, double, any, list(T), map(T) and a mapping of fields to types
 p.yaml:1:162: claims.e.type: type "list(list(int))" is a list of lists or objects, which Cognito documents no way to carry
 p.yaml:1:203: claims.f.type: is string, but the expression yields int
@@ -158,7 +158,7 @@ p.yaml:5:15: claims.c.expr: syntax error: unexpected end of the expression
     '
      ^`},
 		{"unknown name", "claims: {a: {expr: usr.name}, b: {expr: 'siize(user.name)'}, c: {expr: \"user.name.upper()\"}}", `
-p.yaml:1:20: claims.a.expr: unknown name "usr" (did you mean "user"?); known here are client, params, pool, scopes, trigger, user
+p.yaml:1:20: claims.a.expr: unknown name "usr" (did you mean "user"?); known here are client, lookup, params, pool, scopes, trigger, user
     usr.name
     ^
 p.yaml:1:47: claims.b.expr: unknown function "siize" (did you mean "size"?)
@@ -370,7 +370,7 @@ func TestGoValuesThatNoTokenCarries(t *testing.T) {
 	}{
 		{map[int]string{1: "a"}, "claims.a.value: has keys of type int; the keys of an object are strings"},
 		{struct{}{}, "claims.a.value: has type struct {}; allowed are strings, numbers, booleans, lists and maps with string keys"},
-		{uint64(math.MaxUint64), "claims.a.value: 18446744073709551615 is beyond a 64-bit integer; mint a string"},
+		{uint64(math.MaxUint64), "claims.a.value: is beyond a 64-bit integer; mint a string"},
 		{math.NaN(), "claims.a.value: NaN is no number that JSON can carry"},
 		{[]any{nil}, "claims.a.value[0]: is null, which Cognito documents no way to carry; leave it out or give a value"},
 		{map[string]any{"b c": []any{map[string]any{}}}, `claims.a.value["b c"][0]: is a list or object inside a list, which Cognito documents no way to carry; use an object with names instead`},
@@ -494,7 +494,7 @@ func TestProblemsOfGoValuesHavePathsOnly(t *testing.T) {
 	want := `claims["a b"].expr: user has no field "nam" (did you mean "name"?); it has attributes, groups, name
     user.nam
         ^
-claims.z: says nothing about where the value comes from; give one of "value", "attribute", "expr" or "claims"
+claims.z: says nothing about where the value comes from; give one of "value", "attribute", "expr", "code" or "claims"
 authorizers.A.routes["GET /x"][0].rule: no claim "zz" is minted, nor does Cognito put it into an access token (did you mean "z"?); minted are a b, z
     claims.zz == 1
           ^`

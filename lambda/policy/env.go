@@ -23,6 +23,9 @@ type SignIn struct {
 	// ClientID is client.id, the app client.
 	ClientID string
 
+	// Machine is client.is_machine: the token is for the client itself (client credentials), not for a user.
+	Machine bool
+
 	// ClientMetadata is client.metadata. The caller chooses it freely and Cognito does not check it: it is no ground to
 	// grant anything on.
 	ClientMetadata map[string]string
@@ -39,6 +42,9 @@ type SignIn struct {
 
 	// Params are params: the deploy-time values of [Policy.Params].
 	Params map[string]string
+
+	// Found is what [Program.Lookups] came to, by the lookup's name. Expressions see the rows as lookup.<name>.
+	Found map[string]Found
 }
 
 // Request is the request that a rule decides about. Expressions see it as request.
@@ -77,7 +83,7 @@ var (
 		"attributes": {shape: stringMap},
 		"groups":     {shape: stringsShape},
 	})
-	clientShape  = objectOf("client", map[string]*field{"id": {shape: stringShape}, "metadata": {shape: stringMap}})
+	clientShape  = objectOf("client", map[string]*field{"id": {shape: stringShape}, "is_machine": {shape: boolShape}, "metadata": {shape: stringMap}})
 	triggerShape = objectOf("trigger", map[string]*field{"source": {shape: stringShape}})
 	poolShape    = objectOf("pool", map[string]*field{"id": {shape: stringShape}, "region": {shape: stringShape}})
 
@@ -93,7 +99,8 @@ var (
 )
 
 // cognitoClaims are the claims that Cognito itself puts into an access token, as rules see them. Only those that every
-// access token has are not optional; groups and scopes are always there, empty when the token has none.
+// access token has are not optional; groups and scopes are always there, empty when the token has none, and so is
+// is_machine, which is made of what a token has (see claimOf).
 func cognitoClaims() map[string]*field {
 	return map[string]*field{
 		"sub":        {shape: stringShape}, // AWS's pages disagree on whether machine tokens have it; a rule that needs it denies without
@@ -108,6 +115,7 @@ func cognitoClaims() map[string]*field {
 		"version":    {shape: intShape},
 		"groups":     {shape: stringsShape}, // cognito:groups
 		"scopes":     {shape: stringsShape}, // scope, split
+		"is_machine": {shape: boolShape},
 		"username":   {shape: stringShape, optional: true},
 		"origin_jti": {shape: stringShape, optional: true},
 		"event_id":   {shape: stringShape, optional: true},
@@ -121,14 +129,31 @@ func cognitoClaims() map[string]*field {
 // variables are the names that an expression may use, with their shapes.
 type variables map[string]*shape
 
-func mintVariables(params []string) variables {
-	return variables{
+// mintVariables are the names that minting knows. lookup is nil for the expressions that say what to look up.
+func mintVariables(params []string, lookup *shape) variables {
+	vars := variables{
 		"user":    userShape,
 		"client":  clientShape,
 		"scopes":  stringsShape,
 		"trigger": triggerShape,
 		"pool":    poolShape,
 		"params":  paramsShape(params),
+	}
+	if lookup != nil {
+		vars["lookup"] = lookup
+	}
+	return vars
+}
+
+// mintEnvironment are the values of those names, but for lookup.
+func mintEnvironment(in SignIn) map[string]any {
+	return map[string]any{
+		"user":    map[string]any{"name": in.UserName, "attributes": orEmpty(in.Attributes), "groups": in.Groups},
+		"client":  map[string]any{"id": in.ClientID, "is_machine": in.Machine, "metadata": orEmpty(in.ClientMetadata)},
+		"scopes":  in.Scopes,
+		"trigger": map[string]any{"source": in.TriggerSource},
+		"pool":    map[string]any{"id": in.PoolID, "region": in.PoolRegion},
+		"params":  orEmpty(in.Params),
 	}
 }
 

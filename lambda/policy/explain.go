@@ -3,6 +3,7 @@ package policy
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // Explanation describes a compiled policy: what its claims are, where they come from, and which rules read them. It is
@@ -79,6 +80,9 @@ type ExplainedAuthorizer struct {
 
 	// Context are the claims that the backend gets, see [Checker.Context].
 	Context []string `json:"context"`
+
+	// IDTokens is how long ID tokens are accepted too, if at all.
+	IDTokens IDTokens `json:"idTokens,omitzero"`
 
 	// Cacheable tells whether decisions may be cached at all, DependsOn what besides the token they depend on, so that a
 	// cache must be keyed on it, and Uncacheable why not, rule by rule. See [Reads].
@@ -188,7 +192,7 @@ func (x *explainer) claim(c *claim, names []string, tokens []Token) ExplainedCla
 	}
 	switch {
 	case c.expr != nil:
-		_, out.SourceOptional, _ = resultShape(c.expr.result)
+		_, out.SourceOptional, _ = resultShape(c.expr.result, x.program.mint.rows())
 	case c.claims != nil:
 		out.SourceOptional = !slices.ContainsFunc(c.claims, func(n claim) bool { return !n.optional })
 	default:
@@ -245,6 +249,9 @@ func (c *Checker) explain() ExplainedAuthorizer {
 		Cacheable:   len(c.reads.Unkeyable) == 0,
 		DependsOn:   []string{},
 		Uncacheable: orNone(c.reads.Unkeyable),
+	}
+	if until := c.idTokens.until; !until.IsZero() {
+		out.IDTokens = IDTokens{Until: until.Format(time.DateOnly), Routes: c.idTokens.routes}
 	}
 	for _, key := range c.Routes() {
 		out.Routes = append(out.Routes, ExplainedRoute{Route: key, Rules: explainRules(c.routes[key])})

@@ -37,6 +37,18 @@ func (c *compiler) language(vars variables) *language {
 	return &language{env: env, vars: vars}
 }
 
+// rows are the objects that a token can carry as they are: rows of tables and what is in them, by the names of their
+// types. In the other objects of the environment are things that no token needs.
+func (l *language) rows() map[string]*shape {
+	p := provider{objects: map[string]*shape{}}
+	if lookup := l.vars["lookup"]; lookup != nil {
+		for _, f := range lookup.fields {
+			p.add(f.shape)
+		}
+	}
+	return p.objects
+}
+
 // expression is a compiled CEL expression.
 type expression struct {
 	text    string

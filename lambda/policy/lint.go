@@ -1,8 +1,10 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -17,7 +19,8 @@ import (
 //   - a rule that reads a claim which may be absent, without has() or .?, and so refuses those who lack it;
 //   - an expression that reads an attribute or client metadata in that way, and so refuses sign-ins;
 //   - a condition or rule that can never be true, whatever the user, the token or the request;
-//   - a claim that comes from client.metadata, which the caller chooses freely, and that a rule relies on;
+//   - an expression that reads a row which may be absent, without has() or .?, and so refuses those who lack it;
+//   - a claim that comes from client.metadata, or from a row that is looked up by it, which the caller chooses freely, and that a rule relies on;
 //   - suppressing the scope aws.cognito.signin.user.admin;
 //   - an integer that JavaScript readers of the token round.
 //
@@ -41,6 +44,7 @@ func (p *Program) Warnings() []Problem {
 		if !omits[strings.TrimSuffix(strings.TrimSuffix(path, ".expr"), ".when")] {
 			l.bare(path, e)
 		}
+		l.absent(path, e, "lookup", 2, "%s may be absent, and this then fails; read it with .? and orValue, or look it up with onMissing and onError other than omit, and without when")
 		if e.isBool() && strings.HasSuffix(path, ".when") && !l.mayHold(p.mint, e, nil) {
 			l.warnAt("neverTrue:"+inID(path), path, e, 1, 1, "can never be true")
 		}
@@ -84,6 +88,21 @@ func (l *linter) scopes() {
 
 // metadata finds claims that rest on client.metadata and that rules rely on.
 func (l *linter) metadata() {
+	untrusted := map[string]bool{} // lookups
+	fromMetadata := func(r read) bool {
+		switch r.names[0] {
+		case "client":
+			return len(r.names) == 1 || r.names[1] == "metadata"
+		case "lookup":
+			return len(r.names) > 1 && untrusted[r.names[1]]
+		}
+		return false
+	}
+	for _, lookup := range l.program.lookups {
+		for _, e := range lookup.key {
+			untrusted[lookup.name] = untrusted[lookup.name] || slices.ContainsFunc(e.reads, fromMetadata)
+		}
+	}
 	relied := map[string]bool{}
 	for _, c := range l.program.checkers {
 		for name := range c.claims {
@@ -97,9 +116,7 @@ func (l *linter) metadata() {
 		}
 		eachClaim(l.program.claims[i:i+1], func(c *claim) {
 			for _, e := range []*expression{c.expr, c.when} {
-				if e != nil && slices.ContainsFunc(e.reads, func(r read) bool {
-					return r.names[0] == "client" && (len(r.names) == 1 || r.names[1] == "metadata")
-				}) {
+				if e != nil && slices.ContainsFunc(e.reads, fromMetadata) {
 					l.warn("untrustedMetadata:"+inID(c.path), c.path, "comes from client.metadata, which the caller chooses freely, but a rule relies on it; take it from an attribute or a group")
 					return
 				}
@@ -110,37 +127,36 @@ func (l *linter) metadata() {
 
 func (l *linter) rule(r *rule) {
 	path := child(r.path, "rule")
-	l.absent(path, r.expression)
+	l.absent(path, r.expression, "claims", math.MaxInt,
+		"%[1]s may be absent, and the rule then refuses the request; if that is meant, say so with has(%[1]s) && …, otherwise read it with .? and orValue")
 	if !l.mayHold(l.program.check, r.expression, r.claims) {
 		l.warnAt("neverTrue:"+inID(path), path, r.expression, 1, 1, "can never be true with the claims that the policy mints, so it refuses every request")
 	}
 }
 
-// absent finds claims that a rule reads although they may be absent.
-func (l *linter) absent(path string, e *expression) {
+// absent finds what an expression reads of a variable although it may be absent, at most so many names deep.
+func (l *linter) absent(path string, e *expression, variable string, depth int, format string) {
 	tested := map[string]bool{}
 	for _, read := range e.reads {
-		if read.presence && read.names[0] == "claims" {
+		if read.presence && read.names[0] == variable {
 			for i := range read.names {
 				tested[dotted("", read.names[:i+1])] = true
 			}
 		}
 	}
-	claims := l.program.check.vars["claims"]
+	root := cmp.Or(l.program.check.vars[variable], l.program.mint.vars[variable])
 	for _, read := range e.reads {
-		if read.presence || read.names[0] != "claims" {
+		if read.presence || read.names[0] != variable || len(read.names) == 1 {
 			continue
 		}
-		for i := 2; i <= len(read.names); i++ {
-			f := claims.at(read.names[1:i])
+		for i := 2; i <= min(depth, len(read.names)); i++ {
+			f := root.at(read.names[1:i])
 			if f == nil {
 				break
 			}
 			if f.optional && !tested[dotted("", read.names[:i])] {
-				name := dotted("claims", read.names[1:i])
-				l.warnAt("claimMayBeAbsent:"+inID(path), path, e, read.line, read.column,
-					"%s may be absent, and the rule then refuses the request; if that is meant, say so with has(%s) && …, otherwise read it with .? and orValue",
-					name, name)
+				id := map[string]string{"claims": "claimMayBeAbsent:", "lookup": "rowMayBeAbsent:"}[variable]
+				l.warnAt(id+inID(path), path, e, read.line, read.column, format, dotted(variable, read.names[1:i]))
 				break
 			}
 		}
@@ -186,6 +202,8 @@ func (c *claim) outcomes() []any {
 		if c.declared || !literals(c.expr.ast.Expr(), &out) {
 			return nil
 		}
+	case c.code:
+		return nil
 	case c.claims != nil:
 		objects := []map[string]any{{}}
 		for i := range c.claims {

@@ -14,11 +14,14 @@ import (
 
 // Minted is what a policy makes of one sign-in. The zero value refuses.
 type Minted struct {
-	// Issue tells whether tokens may be issued. When it is false, nothing but Refusals is set.
+	// Issue tells whether tokens may be issued. When it is false, nothing but Refusals and Fault is set.
 	Issue bool
 
 	// Refusals say why no tokens may be issued.
 	Refusals []Reason
+
+	// Fault tells that a lookup could not be made, so that it is no verdict about the user: the next attempt may succeed.
+	Fault bool
 
 	// Access and ID are the claims to add to the access token and to the ID token. Values are strings, bools, int64,
 	// float64, []any and map[string]any.
@@ -34,8 +37,8 @@ type Minted struct {
 	Groups        []string
 	ReplaceGroups bool
 
-	// Omitted says which claims were left out because of an error, see [Claim.OnError]. A claim that is absent for
-	// another cause is not listed.
+	// Omitted says which claims and rows were left out, or replaced by a default, because of an error, see
+	// [Claim.OnError] and [Lookup.OnError]. What is absent for another cause is not listed.
 	Omitted []Reason
 }
 
@@ -44,6 +47,7 @@ type claim struct {
 	name, path  string
 	value       any
 	attribute   string
+	code        bool // set by Accept
 	as          As
 	expr, when  *expression
 	claims      []claim
@@ -79,14 +83,19 @@ type scope struct {
 // Mint computes the claims, scopes and groups for one sign-in. It never fails: what goes wrong is a refusal or an
 // omission, whichever the policy chose, and says nothing about the user.
 func (p *Program) Mint(in SignIn) Minted {
-	m := minting{in: in, env: map[string]any{
-		"user":    map[string]any{"name": in.UserName, "attributes": orEmpty(in.Attributes), "groups": in.Groups},
-		"client":  map[string]any{"id": in.ClientID, "metadata": orEmpty(in.ClientMetadata)},
-		"scopes":  in.Scopes,
-		"trigger": map[string]any{"source": in.TriggerSource},
-		"pool":    map[string]any{"id": in.PoolID, "region": in.PoolRegion},
-		"params":  orEmpty(in.Params),
-	}}
+	m := minting{in: in, env: mintEnvironment(in)}
+	if len(p.lookups) > 0 {
+		rows := make(map[string]any, len(p.lookups))
+		for i := range p.lookups {
+			if v, ok := m.find(&p.lookups[i]); ok {
+				rows[p.lookups[i].name] = v
+			}
+		}
+		if len(m.refusals) > 0 {
+			return Minted{Refusals: m.refusals, Fault: m.fault} // what expressions would say of the rows that lack is noise
+		}
+		m.env["lookup"] = rows
+	}
 	out := Minted{Issue: true, Access: make(map[string]any, len(p.claims)), ID: map[string]any{}}
 	for i := range p.claims {
 		c := &p.claims[i]
@@ -141,10 +150,14 @@ type minting struct {
 	in                SignIn
 	env               map[string]any
 	refusals, omitted []Reason
+	fault             bool // of the refusals, one is that of a lookup that could not be made
 }
 
 // claim computes one claim and tells whether it is present.
 func (m *minting) claim(c *claim) (any, bool) {
+	if c.code {
+		return nil, false
+	}
 	if c.when != nil {
 		holds, problem := c.when.holds(m.env)
 		if problem != "" {

@@ -164,10 +164,11 @@ var (
 	claimType   = reflect.TypeFor[Claim]()
 	scopeType   = reflect.TypeFor[Scope]()
 	typeType    = reflect.TypeFor[Type]()
+	backType    = reflect.TypeFor[Fallback]()
 	claimFields = fieldNames(claimType)
 
 	// claimSources are the fields of a claim that say where its value comes from.
-	claimSources = []string{"value", "attribute", "expr", "claims"}
+	claimSources = []string{"value", "attribute", "expr", "code", "claims"}
 )
 
 // fieldNames are the keys of a struct's fields in the document.
@@ -207,6 +208,10 @@ func (d *decoder) value(n *yaml.Node, path string, v reflect.Value, depth int) {
 			d.value(n, path, v.FieldByName("Scope"), depth)
 			return
 		}
+		if v.Type() == backType && n.Kind == yaml.ScalarNode {
+			d.value(n, path, v.FieldByName("Action"), depth)
+			return
+		}
 		if v.Type() == typeType && n.Kind == yaml.ScalarNode {
 			d.value(n, path, v.FieldByName("Name"), depth)
 			return
@@ -232,7 +237,7 @@ func (d *decoder) value(n *yaml.Node, path string, v reflect.Value, depth int) {
 			d.value(c, item(path, i), v.Index(i), depth+1)
 		}
 	case reflect.String:
-		if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" {
+		if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" && n.ShortTag() != "!!timestamp" {
 			d.fail(n, path, "must be a string, found %s", describe(n))
 			return
 		}

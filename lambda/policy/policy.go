@@ -25,12 +25,14 @@ type Program struct {
 	document []byte
 	params   []string
 
+	lookups    []lookup
 	claims     []claim
 	suppress   []suppression
 	scopes     struct{ add, suppress []scope }
 	groups     *expression // nil: left as they are
 	groupsWhen *expression
 	budget     int
+	servers    map[string]map[string]string
 
 	checkers    map[string]*Checker
 	mint, check *language
@@ -52,6 +54,14 @@ func Compile(p *Policy) (*Program, error) {
 
 // Params are the names of the deploy-time values that the policy declares, in its order.
 func (p *Program) Params() []string { return slices.Clone(p.params) }
+
+// ShapesAccessTokens tells whether the policy puts claims or scopes into access tokens, or takes some out: what the trigger's
+// version V1_0 cannot do. Groups it can replace in both tokens.
+func (p *Program) ShapesAccessTokens() bool {
+	return len(p.scopes.add)+len(p.scopes.suppress) > 0 ||
+		slices.ContainsFunc(p.claims, func(c claim) bool { return slices.Contains(c.tokens, AccessToken) }) ||
+		slices.ContainsFunc(p.suppress, func(s suppression) bool { return slices.Contains(s.tokens, AccessToken) })
+}
 
 // Attributes are the user attributes that the policy reads by name, sorted: those that claims name, and those that
 // expressions read with a literal name. An attribute whose name an expression computes is not among them.
@@ -78,6 +88,12 @@ func (p *Program) eachExpression(visit func(path string, e *expression)) {
 		if e != nil {
 			visit(child(path, key), e)
 		}
+	}
+	for _, l := range p.lookups {
+		for _, attribute := range sortedKeys(l.key) {
+			each(child(l.path, "key"), attribute, l.key[attribute])
+		}
+		each(l.path, "when", l.when)
 	}
 	eachClaim(p.claims, func(c *claim) {
 		each(c.path, "expr", c.expr)

@@ -50,6 +50,8 @@ func refuseClaim(name string, c Claim, token Token) string {
 		return `claim "scopes" would hide the token's own scopes, which rules read as claims.scopes; use scopes.add, or choose another name`
 	case name == "groups":
 		return `claim "groups" would hide the user's groups, which rules read as claims.groups; choose another name`
+	case name == "is_machine":
+		return `claim "is_machine" would hide whether the token is a machine's, which rules read as claims.is_machine; choose another name`
 	case name == "aud" && (c.Expr != "client.id" || c.When != ""):
 		return `claim "aud" can only be the app client's id: write {expr: client.id} or leave it out`
 	default:

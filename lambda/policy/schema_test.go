@@ -105,12 +105,12 @@ type schema struct {
 
 func newSchema(t *testing.T) schema {
 	t.Helper()
+	s := schema{docs: map[string]string{}, constants: map[string]string{}, enums: map[string][]string{}}
+	s.constants["DefaultTokenBudget"] = strconv.Itoa(DefaultTokenBudget)
 	file, err := parser.ParseFile(token.NewFileSet(), "document.go", nil, parser.ParseComments)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := schema{docs: map[string]string{}, constants: map[string]string{}, enums: map[string][]string{}}
-	s.constants["DefaultTokenBudget"] = strconv.Itoa(DefaultTokenBudget)
 	for _, decl := range file.Decls {
 		decl, ok := decl.(*ast.GenDecl)
 		if !ok {
@@ -153,6 +153,8 @@ func (s schema) policy() object {
 	return append(out, member{"$defs", object{
 		{"Claim", s.claim(false)},
 		{"NestedClaim", s.claim(true)},
+		{"Lookup", s.lookup()},
+		{"Fallback", s.fallback()},
 		{"Type", s.declaredType()},
 		{"Suppression", s.structure(reflect.TypeFor[Suppression]())},
 		{"Scope", s.scope()},
@@ -224,6 +226,25 @@ func (s schema) property(t reflect.Type, f reflect.StructField) object {
 	case "Policy.params":
 		out = append(out, member{"uniqueItems", true})
 		out.set("items", object{{"type", "string"}, {"pattern", paramName.String()}})
+	case "Policy.lookups":
+		out = append(out, member{"propertyNames", object{{"pattern", paramName.String()}}})
+	case "Lookup.table":
+		out = append(out, member{"pattern", paramName.String()})
+	case "Lookup.key":
+		out = append(out, member{"propertyNames", object{{"minLength", 1}}}, member{"minProperties", 1}, member{"maxProperties", 2})
+	case "Lookup.index":
+		out = append(out, member{"pattern", indexName.String()})
+	case "Lookup.limit":
+		out = append(out, member{"minimum", 1}, member{"maximum", maxRows})
+	case "Lookup.cacheSeconds":
+		out = append(out, member{"minimum", 1}, member{"maximum", maxCacheSeconds})
+	case "Lookup.type":
+		out = append(out, member{"type", "object"}, member{"minProperties", 1})
+	case "Policy.resourceServers":
+		out = append(out, member{"propertyNames", object{{"pattern", serverIdentifier.String()}}})
+		out.set("additionalProperties", object{{"type", "object"}, {"minProperties", 1}, {"maxProperties", maxServerScopes},
+			{"propertyNames", object{{"pattern", serverScope.String()}}},
+			{"additionalProperties", append(s.value(f.Type.Elem().Elem()), member{"maxLength", maxDescription})}})
 	case "Policy.claims":
 		out = append(out[:1], s.claims(false)...)
 	case "Policy.tokenBudget":
@@ -247,7 +268,7 @@ func (s schema) value(t reflect.Type) object {
 		return object{{"enum", enum}}
 	}
 	switch t {
-	case reflect.TypeFor[Claim](), reflect.TypeFor[Type](), reflect.TypeFor[Suppression](), reflect.TypeFor[Scope](), reflect.TypeFor[Authorizer](), reflect.TypeFor[Rule]():
+	case reflect.TypeFor[Claim](), reflect.TypeFor[Lookup](), reflect.TypeFor[Fallback](), reflect.TypeFor[Type](), reflect.TypeFor[Suppression](), reflect.TypeFor[Scope](), reflect.TypeFor[Authorizer](), reflect.TypeFor[Rule]():
 		return definition(t.Name())
 	}
 	switch t.Kind() {
@@ -321,7 +342,7 @@ func (s schema) claim(nested bool) object {
 	full = append(full,
 		member{"oneOf", sources},
 		member{"dependentRequired", object{{"as", list{"attribute"}}}},
-		member{"dependentSchemas", object{{"type", object{{"anyOf", list{object{{"required", list{"expr"}}}, constant("as", AsJSON)}}}}}},
+		member{"dependentSchemas", object{{"type", object{{"anyOf", list{object{{"required", list{"expr"}}}, constant("as", AsJSON), constant("code", true)}}}}}},
 		member{"not", object{{"allOf", list{constant("required", true), constant("onError", Omit)}}}},
 	)
 	return object{
@@ -342,6 +363,20 @@ func (s schema) scope() object {
 	full := s.structure(reflect.TypeFor[Scope]())
 	f, _ := reflect.TypeFor[Scope]().FieldByName("Scope")
 	return object{full[0], {"anyOf", list{s.property(reflect.TypeFor[Scope](), f)[1:], full[1:]}}}
+}
+
+// lookup is the schema of a lookup.
+func (s schema) lookup() object {
+	return append(s.structure(reflect.TypeFor[Lookup]()),
+		member{"dependentRequired", object{{"index", list{"limit"}}}},
+		member{"not", object{{"required", list{"index", "consistent"}}, {"properties", object{{"consistent", object{{"const", true}}}}}}},
+	)
+}
+
+// fallback is the schema of a fallback: a mapping, or the action alone.
+func (s schema) fallback() object {
+	full := append(s.structure(reflect.TypeFor[Fallback]()), member{"maxProperties", 1})
+	return object{full[0], {"anyOf", list{s.value(reflect.TypeFor[OnError]()), full[1:]}}}
 }
 
 // declaredType is the schema of a declared type. No pattern can count parentheses, so that map(map(… is not bounded.

@@ -133,10 +133,10 @@ func literalShape(v any, name string) *shape {
 }
 
 // resultShape is the shape of an expression's result, whether it may be absent (an optional), and, when Cognito cannot
-// carry it, why not.
-func resultShape(t *cel.Type) (s *shape, optional bool, refusal string) {
+// carry it, why not. Of the objects it may be one of a row.
+func resultShape(t *cel.Type, objects map[string]*shape) (s *shape, optional bool, refusal string) {
 	if t.Kind() == types.OpaqueKind && t.TypeName() == "optional_type" {
-		s, _, refusal = resultShape(t.Parameters()[0])
+		s, _, refusal = resultShape(t.Parameters()[0], objects)
 		return s, true, refusal
 	}
 	switch t.Kind() {
@@ -151,7 +151,7 @@ func resultShape(t *cel.Type) (s *shape, optional bool, refusal string) {
 	case types.DynKind, types.TypeParamKind:
 		return dynShape, false, ""
 	case types.ListKind:
-		elem, _, refusal := resultShape(t.Parameters()[0])
+		elem, _, refusal := resultShape(t.Parameters()[0], objects)
 		if refusal == "" && slices.Contains([]kind{listKind, mapKind, objectKind}, elem.kind) {
 			refusal = "a list in a token holds strings, numbers and booleans, no lists or objects"
 		}
@@ -161,8 +161,13 @@ func resultShape(t *cel.Type) (s *shape, optional bool, refusal string) {
 		if k := key.Kind(); k != types.StringKind && k != types.DynKind && k != types.TypeParamKind {
 			return dynShape, false, "the keys of an object in a token are strings"
 		}
-		elem, _, refusal := resultShape(value)
+		elem, _, refusal := resultShape(value, objects)
 		return &shape{kind: mapKind, elem: elem}, false, refusal
+	case types.StructKind:
+		if row := objects[t.TypeName()]; row != nil {
+			return row, false, ""
+		}
+		fallthrough
 	default:
 		return dynShape, false, "a token carries strings, numbers, booleans, lists of those, and objects"
 	}
@@ -185,11 +190,11 @@ func (m *mismatch) below(path string) *mismatch {
 func (s *shape) decode(v any) (any, *mismatch) {
 	switch s.kind {
 	case stringKind:
-		if v, ok := v.(string); ok {
+		if _, ok := v.(string); ok {
 			return v, nil
 		}
 	case boolKind:
-		if v, ok := v.(bool); ok {
+		if _, ok := v.(bool); ok {
 			return v, nil
 		}
 	case intKind:
@@ -217,8 +222,8 @@ func (s *shape) decode(v any) (any, *mismatch) {
 }
 
 func (s *shape) decodeList(v any) (any, *mismatch) {
-	if texts, ok := v.([]string); ok && s.elem.kind == stringKind {
-		return texts, nil
+	if _, ok := v.([]string); ok && s.elem.kind == stringKind {
+		return v, nil
 	}
 	list, ok := v.([]any)
 	if !ok {

@@ -314,7 +314,8 @@ func (p *process) finish(r *report, fresh int) error {
 		problems = append(problems, fmt.Errorf("goroutines grew from %d to %d", fresh, len(stacks)))
 	}
 	for _, stack := range stacks {
-		if strings.Contains(stack, "claimsmith/lambda/token.") || strings.Contains(stack, "claimsmith/lambda/apigw.") {
+		loop := strings.Contains(stack, "lambda/apigw.Start(") // in which the runtime API is polled
+		if !loop && (strings.Contains(stack, "claimsmith/lambda/token.") || strings.Contains(stack, "claimsmith/lambda/apigw.")) {
 			problems = append(problems, fmt.Errorf("a goroutine was left behind:\n%s", stack))
 		}
 	}

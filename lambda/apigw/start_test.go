@@ -1,4 +1,4 @@
-package main
+package apigw
 
 import (
 	"net/http/httptest"
@@ -8,11 +8,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/claimsmith/claimsmith/lambda/apigw"
 	"github.com/claimsmith/claimsmith/lambda/token/tokentest"
 )
 
-func TestHandler(t *testing.T) {
+func TestFromEnvironment(t *testing.T) {
 	executable, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -29,16 +28,16 @@ func TestHandler(t *testing.T) {
 	for name, c := range map[string]struct {
 		environment map[string]string
 		want        string // the error
-		check       func(*apigw.Handler) bool
+		check       func(*Handler) bool
 	}{
-		"nothing optional": {nil, "", func(h *apigw.Handler) bool {
-			return h.InvalidToken == apigw.Forbidden && h.Response == apigw.Simple && !h.WWWAuthenticate && reflect.DeepEqual(h.Sources, apigw.DefaultSources)
+		"nothing optional": {nil, "", func(h *Handler) bool {
+			return h.InvalidToken == Forbidden && h.Response == Simple && !h.WWWAuthenticate && reflect.DeepEqual(h.Sources, DefaultSources)
 		}},
 		"everything": {map[string]string{
 			"CLAIMSMITH_AUTHORIZER": "B", "CLAIMSMITH_INVALID_TOKEN": "unauthorized", "CLAIMSMITH_RESPONSE": "policy",
 			"CLAIMSMITH_TOKEN_SOURCES": "header:Authorization,subprotocol", "CLAIMSMITH_WWW_AUTHENTICATE": "true",
-		}, "", func(h *apigw.Handler) bool {
-			return h.InvalidToken == apigw.Unauthorized && h.Response == apigw.IAMPolicy && h.WWWAuthenticate && len(h.Sources) == 2
+		}, "", func(h *Handler) bool {
+			return h.InvalidToken == Unauthorized && h.Response == IAMPolicy && h.WWWAuthenticate && len(h.Sources) == 2
 		}},
 		"no authorizer":             {map[string]string{"CLAIMSMITH_AUTHORIZER": ""}, `CLAIMSMITH_AUTHORIZER is ""; the policy has A, B`, nil},
 		"an unknown authorizer":     {map[string]string{"CLAIMSMITH_AUTHORIZER": "C"}, `CLAIMSMITH_AUTHORIZER is "C"; the policy has A, B`, nil},
@@ -49,7 +48,7 @@ func TestHandler(t *testing.T) {
 		"pools that are no JSON":    {map[string]string{"CLAIMSMITH_USER_POOLS": ""}, "CLAIMSMITH_USER_POOLS is no JSON list of user pools", nil},
 		"no pools":                  {map[string]string{"CLAIMSMITH_USER_POOLS": "[]"}, "token: pools: none configured", nil},
 		"a pool without clients":    {map[string]string{"CLAIMSMITH_USER_POOLS": `[{"userPoolId": "eu-west-1_Example"}]`}, "token: pools[0].clientIds: none configured", nil},
-		"keys that are unreachable": {map[string]string{"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "", func(*apigw.Handler) bool { return true }},
+		"keys that are unreachable": {map[string]string{"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "", func(*Handler) bool { return true }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("AWS_ENDPOINT_URL", server.URL)
@@ -58,7 +57,7 @@ func TestHandler(t *testing.T) {
 			for name, value := range c.environment {
 				t.Setenv(name, value)
 			}
-			h, err := handler()
+			h, err := fromEnvironment(nil)
 			switch {
 			case c.want == "" && err != nil:
 				t.Error(err)

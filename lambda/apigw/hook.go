@@ -1,0 +1,106 @@
+package apigw
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/claimsmith/claimsmith/lambda/policy"
+)
+
+// Hook is own code that may refuse a request which the policy allows. It can never allow one that the policy refuses, for
+// which it is not even run, nor change what the backend gets: claims and request are copies.
+//
+// claims are the verified token's payload, numbers as [json.Number]. A refusal that is not empty denies (403); it is logged
+// as the reason, never shown, and must hold no personal data. An error, a panic, and a hook that has not returned within
+// [Handler.HookTimeout] are faults: the request fails with 500, which API Gateway does not cache. The log then gets the
+// error's types alone.
+//
+// API Gateway repeats a decision for as long as its cache says and for all requests that are the same in what the
+// policy's rules read. A hook that looks at anything else, be it another header or the time, needs the cache off:
+// ResultsCacheTtl 0 in the construct.
+type Hook func(ctx context.Context, claims map[string]any, request policy.Request) (refusal string, err error)
+
+// check asks the policy, and then the hooks if it allows the request.
+func (h *Handler) check(ctx context.Context, claims map[string]any, request policy.Request) (policy.Decision, error) {
+	decision := h.Checker.Check(claims, request)
+	if !decision.Allowed || len(h.Hooks) == 0 {
+		return decision, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(h.HookTimeout, 3*time.Second))
+	defer cancel()
+	for i, hook := range h.Hooks {
+		name := fmt.Sprintf("hooks[%d]", i)
+		refusal, err := runHook(ctx, hook, copyOf(claims).(map[string]any), copyOfRequest(request))
+		if err != nil {
+			return policy.Decision{}, fmt.Errorf("%s: %w", name, err)
+		}
+		if refusal != "" {
+			return policy.Decision{Reasons: []policy.Reason{{Path: name, Message: refusal}}}, nil
+		}
+	}
+	return decision, nil
+}
+
+// runHook runs one hook until the context ends. Its errors are stripped of their texts, which tend to quote what was
+// asked for.
+func runHook(ctx context.Context, hook Hook, claims map[string]any, request policy.Request) (string, error) {
+	type result struct {
+		refusal string
+		err     error
+	}
+	done := make(chan result, 1)
+	go func() {
+		defer func() {
+			if r := recover(); r != nil {
+				done <- result{err: fmt.Errorf("panic of type %T", r)}
+			}
+		}()
+		refusal, err := hook(ctx, claims, request)
+		if err != nil {
+			var types []string
+			for e := err; e != nil; e = errors.Unwrap(e) {
+				types = append(types, fmt.Sprintf("%T", e))
+			}
+			err = fmt.Errorf("error of type %s", strings.Join(types, ", "))
+		}
+		done <- result{refusal, err}
+	}()
+	select {
+	case r := <-done:
+		return r.refusal, r.err
+	case <-ctx.Done():
+		return "", errors.New("has not returned in time")
+	}
+}
+
+// copyOf copies a value that was JSON.
+func copyOf(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for key, e := range v {
+			out[key] = copyOf(e)
+		}
+		return out
+	case []any:
+		out := slices.Clone(v)
+		for i, e := range out {
+			out[i] = copyOf(e)
+		}
+		return out
+	default:
+		return v
+	}
+}
+
+func copyOfRequest(r policy.Request) policy.Request {
+	r.PathParameters, r.QueryParameters = maps.Clone(r.PathParameters), maps.Clone(r.QueryParameters)
+	r.Headers, r.Params = maps.Clone(r.Headers), maps.Clone(r.Params)
+	return r
+}

@@ -1,0 +1,95 @@
+package apigw_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/claimsmith/claimsmith/lambda/apigw"
+	"github.com/claimsmith/claimsmith/lambda/apigw/apigwtest"
+	"github.com/claimsmith/claimsmith/lambda/policy"
+)
+
+func TestHooksRefuseAndNeverAllow(t *testing.T) {
+	t.Parallel()
+	hang := make(chan struct{})
+	t.Cleanup(func() { close(hang) })
+	allow := func(context.Context, map[string]any, policy.Request) (string, error) { return "", nil }
+	const allowed, denied = `"isAuthorized":true`, `{"isAuthorized":false}`
+	for name, c := range map[string]struct {
+		scope    string
+		hooks    []apigw.Hook
+		response string // empty: a fault
+		log      string
+	}{
+		"allows":                      {"documents/read", []apigw.Hook{allow, allow}, allowed, `"outcome":"allow"`},
+		"cannot allow":                {"other", []apigw.Hook{allow}, denied, `"message":"needs scope documents/read"`},
+		"is not asked for what fails": {"other", []apigw.Hook{func(context.Context, map[string]any, policy.Request) (string, error) { panic("asked") }}, denied, `"outcome":"deny"`},
+		"refuses": {"documents/read", []apigw.Hook{allow, func(_ context.Context, claims map[string]any, request policy.Request) (string, error) {
+			return fmt.Sprint("closed: ", claims["company_id"] == "acme", " ", request.RouteKey, " ", request.Headers["accept"]), nil
+		}}, denied, `"reasons":[{"path":"hooks[1]","message":"closed: true GET /documents */*"}]`},
+		"cannot change what the backend gets": {"documents/read", []apigw.Hook{func(_ context.Context, claims map[string]any, request policy.Request) (string, error) {
+			claims["sub"] = "other"
+			claims["https://example.com/plan"].(map[string]any)["tier"] = "gold"
+			claims["cognito:groups"].([]any)[0] = "admins"
+			request.Headers["x"] = "y"
+			return "", nil
+		}}, `"groups":["owners"],"company_id":"acme","https://example.com/plan":{"tier":"pro"}`, `"outcome":"allow"`},
+		"fails": {"documents/read", []apigw.Hook{func(_ context.Context, claims map[string]any, _ policy.Request) (string, error) {
+			return "", fmt.Errorf("acme: %w", errors.New("acme"))
+		}}, "", `"error":"hooks[0]: error of type *fmt.wrapError, *errors.errorString"`},
+		"panics": {"documents/read", []apigw.Hook{func(_ context.Context, claims map[string]any, _ policy.Request) (string, error) { panic("acme") }},
+			"", `"error":"hooks[0]: panic of type string"`},
+		"hangs": {"documents/read", []apigw.Hook{func(context.Context, map[string]any, policy.Request) (string, error) {
+			<-hang
+			return "", nil
+		}}, "", `"error":"hooks[0]: has not returned in time"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h, log := handler(accepts(map[string]any{
+				"sub": "user", "company_id": "acme", "scope": c.scope, "cognito:groups": []any{"owners"},
+				"https://example.com/plan": map[string]any{"tier": "pro"},
+			}), apigwtest.HTTP2)
+			h.Hooks = c.hooks
+			if h.HookTimeout = time.Minute; name == "hangs" {
+				h.HookTimeout = 50 * time.Millisecond
+			}
+			response, err := h.Invoke(t.Context(), get("/documents", "x").Event(apigwtest.HTTP2))
+			if (err != nil) != (c.response == "") || !strings.Contains(string(response), c.response) {
+				t.Errorf("got %s, %v; want %s", response, err, c.response)
+			}
+			if err != nil && err.Error() != "the authorizer cannot decide now" {
+				t.Errorf("the error is %v", err)
+			}
+			if !strings.Contains(log.String(), c.log) || strings.Contains(log.String(), "acme") {
+				t.Errorf("the log lacks %s, or has data: %s", c.log, log)
+			}
+		})
+	}
+}
+
+// Lambda's runtime reads the next event into the memory of the last one, maybe while a hook that took too long still looks
+// at its request.
+func TestWhatHooksGetIsTheirs(t *testing.T) {
+	t.Parallel()
+	seen := make(chan policy.Request, 1)
+	h, _ := handler(accepts(map[string]any{"sub": "user", "scope": "documents/read"}), apigwtest.HTTP2)
+	h.Hooks = []apigw.Hook{func(_ context.Context, _ map[string]any, request policy.Request) (string, error) {
+		seen <- request
+		return "", nil
+	}}
+	event := get("/documents", "x.y.z").Event(apigwtest.HTTP2)
+	if _, err := h.Invoke(t.Context(), event); err != nil {
+		t.Fatal(err)
+	}
+	for i := range event {
+		event[i] = '?'
+	}
+	if request := <-seen; request.Headers["accept"] != "*/*" || request.Path != "/documents" || request.RouteKey != "GET /documents" {
+		t.Errorf("the request changed to %+v", request)
+	}
+}

@@ -1,0 +1,123 @@
+package pretoken
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/claimsmith/claimsmith/lambda/policy"
+)
+
+// hookCase is a hook, and what Cognito gets and the log says.
+type hookCase struct {
+	name  string
+	hook  Hook
+	want  string // the response, or
+	err   string // the error
+	log   string
+	after Hook
+}
+
+func (c hookCase) run(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	h := handler(t, `
+claims:
+  plan: {value: free}
+  limits: {code: true, type: {docs: int}}
+`, &log)
+	h.Deadline = 200 * time.Millisecond
+	if c.name != "a hook that does not return" && c.name != "a hook that minds the deadline" {
+		h.Deadline = time.Minute
+	}
+	h.Hooks = []Hook{c.hook}
+	if c.after != nil {
+		h.Hooks = append(h.Hooks, c.after)
+	}
+	answer, err := h.Invoke(t.Context(), fixture(t, "user.json"))
+	switch {
+	case c.err != "":
+		if answer != nil || err == nil || err.Error() != c.err {
+			t.Errorf("got %s, %v", answer, err)
+		}
+	case err != nil:
+		t.Errorf("%v; log %s", err, &log)
+	default:
+		want := tree(t, []byte(`{"claimsAndScopeOverrideDetails": `+c.want+`}`))
+		if got := tree(t, answer)["response"]; !reflect.DeepEqual(got, any(want)) {
+			t.Errorf("response\n got %v\nwant %v", got, want)
+		}
+	}
+	if !strings.Contains(log.String(), c.log) {
+		t.Errorf("the log lacks %s: %s", c.log, &log)
+	}
+	noPersonalData(t, log.String())
+}
+
+func TestHooks(t *testing.T) {
+	t.Parallel()
+	const refused, fault = "sign-in is not permitted for this account", "sign-in is temporarily not possible"
+	hang := make(chan struct{})
+	t.Cleanup(func() { close(hang) })
+	for _, c := range []hookCase{
+		{name: "sets and removes", hook: func(_ context.Context, in policy.SignIn, out *policy.Minted) error {
+			delete(out.Access, "plan")
+			out.Access["limits"] = map[string]any{"docs": len(in.Groups)}
+			out.ID["seen"] = in.UserName
+			out.ScopesToAdd = append(out.ScopesToAdd, "documents/read")
+			return nil
+		}, want: `{"accessTokenGeneration": {"claimsToAddOrOverride": {"limits": {"docs": 2}}, "scopesToAdd": ["documents/read"]}, "idTokenGeneration": {"claimsToAddOrOverride": {"seen": "brcotter"}}}`,
+			log: `"outcome":"issued"`},
+		{name: "the second sees what the first did", hook: func(_ context.Context, _ policy.SignIn, out *policy.Minted) error {
+			out.Access["plan"] = "pro"
+			return nil
+		}, after: func(_ context.Context, _ policy.SignIn, out *policy.Minted) error {
+			out.Access["plan"] = out.Access["plan"].(string) + "+"
+			return nil
+		}, want: `{"accessTokenGeneration": {"claimsToAddOrOverride": {"plan": "pro+"}}}`, log: `"outcome":"issued"`},
+		{name: "denies", hook: func(context.Context, policy.SignIn, *policy.Minted) error {
+			return fmt.Errorf("wrapped: %w", Deny("no seat is free"))
+		}, err: refused, log: `"outcome":"refused","reasons":[{"path":"hooks[0]","message":"no seat is free"}]`},
+		{name: "refuses what a policy cannot mint", hook: func(_ context.Context, _ policy.SignIn, out *policy.Minted) error {
+			out.Access["sub"] = "brcotter"
+			return nil
+		}, err: refused, log: `{"path":"claims.sub","message":"claim \"sub\" is protected by Cognito and cannot be set in an access token"}`},
+		{name: "refuses another type than declared", hook: func(_ context.Context, _ policy.SignIn, out *policy.Minted) error {
+			out.Access["limits"] = map[string]any{"docs": "acme"}
+			return nil
+		}, err: refused, log: `claims.limits.docs is no int`},
+		{name: "an error", hook: func(context.Context, policy.SignIn, *policy.Minted) error {
+			return fmt.Errorf("tier of brcotter: %w", &url.Error{Op: "Get", URL: "https://tiers.example.com/brcotter", Err: errors.New("acme")})
+		}, err: fault, log: `"outcome":"fault","error":"hooks[0]: error of type *fmt.wrapError, *url.Error, *errors.errorString"`},
+		{name: "a panic", hook: func(_ context.Context, in policy.SignIn, _ *policy.Minted) error { panic(in.UserName) },
+			err: fault, log: `"outcome":"fault","error":"hooks[0]: panic of type string"`},
+		{name: "a hook that minds the deadline", hook: func(ctx context.Context, _ policy.SignIn, _ *policy.Minted) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}, err: fault, log: `time"`},
+		{name: "a hook that does not return", hook: func(context.Context, policy.SignIn, *policy.Minted) error {
+			<-hang
+			return nil
+		}, err: fault, log: `"error":"hooks[0]: has not returned in time"`},
+	} {
+		t.Run(c.name, c.run)
+	}
+}
+
+func TestHooksDoNotRunForASignInThatThePolicyRefuses(t *testing.T) {
+	t.Parallel()
+	h := handler(t, `claims: {a: {attribute: none, required: true}}`, &bytes.Buffer{})
+	h.Hooks = []Hook{func(context.Context, policy.SignIn, *policy.Minted) error {
+		t.Error("the hook ran")
+		return nil
+	}}
+	if _, err := h.Invoke(t.Context(), fixture(t, "user.json")); err == nil {
+		t.Error("the sign-in succeeded")
+	}
+}

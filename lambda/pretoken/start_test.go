@@ -1,0 +1,86 @@
+package pretoken
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/claimsmith/claimsmith/lambda/policy"
+)
+
+func TestFromEnvironment(t *testing.T) {
+	executable, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(filepath.Dir(executable), "policy.json")
+	if err := os.WriteFile(file, []byte(`{"params": ["stage"], "claims": {"stage": {"expr": "params.stage"}}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.Remove(file) })
+
+	for _, c := range []struct{ version, stage, want string }{
+		{"", "", `CLAIMSMITH_TRIGGER_VERSION is ""; allowed are V1_0, V2_0 and V3_0`},
+		{"V1_0", "", `CLAIMSMITH_TRIGGER_VERSION is V1_0, which cannot shape access tokens as the policy does; use V2_0 or V3_0`},
+		{"V2_0", "", `the policy's param "stage" has no value`},
+		{"V2_0", "prod", ""},
+		{"V3_0", "prod", ""},
+	} {
+		t.Setenv("CLAIMSMITH_TRIGGER_VERSION", c.version)
+		if c.stage != "" {
+			t.Setenv("CLAIMSMITH_PARAM_stage", c.stage)
+		}
+		h, err := fromEnvironment(nil)
+		switch {
+		case c.want == "" && err != nil:
+			t.Errorf("%+v: %v", c, err)
+		case c.want == "" && h.Params["stage"] != "prod":
+			t.Errorf("%+v: params %v", c, h.Params)
+		case c.want != "" && (err == nil || !strings.HasPrefix(err.Error(), c.want)):
+			t.Errorf("%+v: got %v", c, err)
+		}
+	}
+
+	lookups := `{"lookups": {"a": {"table": "t", "key": {"pk": "user.name"}, "type": {"b": "string"}}}}`
+	if err := os.WriteFile(file, []byte(lookups), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	found := func(context.Context, []policy.LookupRequest) map[string]policy.Found { return nil }
+	for _, c := range []struct {
+		options []Option
+		want    string
+	}{
+		{nil, "the policy has lookups, which this function does not make: call pretoken.Start(lookup.DynamoDB())"},
+		{[]Option{WithLookups(func() (LookupFunc, error) { return nil, errors.New("no tables") })}, "no tables"},
+		{[]Option{WithLookups(func() (LookupFunc, error) { return found, nil })}, ""},
+	} {
+		got := ""
+		if _, err := fromEnvironment(c.options); err != nil {
+			got = err.Error()
+		}
+		if got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
+	}
+
+	if err := os.WriteFile(file, []byte(`{"claims": {"a": {"code": true, "type": "int"}}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fromEnvironment(nil); err == nil || err.Error() != `the policy says that code sets ["a"], but this function has no hook: call pretoken.Start(pretoken.Hook(…))` {
+		t.Errorf("without a hook: %v", err)
+	}
+	if _, err := fromEnvironment([]Option{Hook(nil)}); err == nil || err.Error() != "a hook is nil" {
+		t.Errorf("with a nil hook: %v", err)
+	}
+	if h, err := fromEnvironment([]Option{Hook(func(context.Context, policy.SignIn, *policy.Minted) error { return nil })}); err != nil || len(h.Hooks) != 1 {
+		t.Errorf("with a hook: %v", err)
+	}
+
+	os.Remove(file)
+	if _, err := fromEnvironment(nil); err == nil {
+		t.Error("starts without a policy")
+	}
+}
