@@ -18,13 +18,15 @@ import (
 const (
 	authorizer     = "authorizer"
 	claimsFunction = "claims"
+	claimsLookup   = "claimslookup"
 	bareGo         = "bare Go function"
 	bareNode       = "bare Node function"
 	nodeAuthorizer = "Node, aws-jwt-verify"
 )
 
-// deployed are the functions that Claimsmith deploys, folders below lambda.
-var deployed = []string{authorizer, claimsFunction}
+// deployed are the programs that Claimsmith deploys, folders below lambda. The last is that of policies with lookups, here run
+// without one: what it has more is the AWS SDK.
+var deployed = []string{authorizer, claimsFunction, claimsLookup}
 
 // function is a program that Lambda would run.
 type function struct {
@@ -66,7 +68,8 @@ func (w *world) functions() ([]function, error) {
 	if err != nil {
 		return nil, err
 	}
-	env := []string{"AWS_ENDPOINT_URL=" + w.keys.URL, "CLAIMSMITH_AUTHORIZER=Documents", "CLAIMSMITH_USER_POOLS=" + string(pools), "CLAIMSMITH_TRIGGER_VERSION=V2_0"}
+	env := []string{"AWS_ENDPOINT_URL=" + w.keys.URL, "CLAIMSMITH_AUTHORIZER=Documents", "CLAIMSMITH_USER_POOLS=" + string(pools), "CLAIMSMITH_TRIGGER_VERSION=V2_0",
+		"CLAIMSMITH_LOOKUP_TABLES={}"}
 
 	events := calls(apigwtest.HTTP2, w.tokens)
 	nextCall := func(i int) []byte { return events[i%len(events)] }
