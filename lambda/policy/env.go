@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"sync"
+
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
@@ -190,16 +192,9 @@ var has = cel.GlobalMacro(operators.Has, 1, func(factory cel.MacroExprFactory, t
 	return parser.MakeHas(factory, target, args)
 })
 
-// environment is the CEL environment in which those variables are known.
-func (vars variables) environment() (*cel.Env, error) {
-	registry, err := types.NewRegistry()
-	if err != nil {
-		return nil, err
-	}
-	p := &provider{Registry: registry, objects: map[string]*shape{}}
-	options := []cel.EnvOption{
-		cel.CustomTypeProvider(p),
-		cel.CustomTypeAdapter(registry),
+// libraries is the CEL environment without variables. It is made once: most of its cost is that of the libraries.
+var libraries = sync.OnceValues(func() (*cel.Env, error) {
+	return cel.NewEnv(
 		cel.OptionalTypes(),
 		cel.Macros(has),
 		cel.CrossTypeNumericComparisons(true),
@@ -211,10 +206,24 @@ func (vars variables) environment() (*cel.Env, error) {
 		ext.Lists(),
 		ext.Sets(),
 		ext.Math(),
+	)
+})
+
+// environment is the CEL environment in which those variables are known.
+func (vars variables) environment() (*cel.Env, error) {
+	base, err := libraries()
+	if err != nil {
+		return nil, err
 	}
+	registry, err := types.NewRegistry()
+	if err != nil {
+		return nil, err
+	}
+	p := &provider{Registry: registry, objects: map[string]*shape{}}
+	options := []cel.EnvOption{cel.CustomTypeProvider(p), cel.CustomTypeAdapter(registry)}
 	for name, s := range vars {
 		p.add(s)
 		options = append(options, cel.Variable(name, s.celType()))
 	}
-	return cel.NewEnv(options...)
+	return base.Extend(options...)
 }
