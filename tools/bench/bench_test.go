@@ -56,7 +56,7 @@ func TestRatiosAreOfOneRound(t *testing.T) {
 func TestReport(t *testing.T) {
 	t.Parallel()
 	r := &report{rounds: 3, machine: [][]string{{"Go", "go1"}}, sections: []section{{
-		title: "Things", text: "What they are.", header: []string{"", "median"}, rows: [][]string{{"thing", "1.0 µs"}, {"other"}},
+		title: "Things", short: "A thing takes 1.0 µs.", text: "What they are.", header: []string{"", "median"}, rows: [][]string{{"thing", "1.0 µs"}, {"other"}},
 		chart:   &chart{file: "things.svg", title: "All things"},
 		targets: []target{atMost("a thing", 1, 2, "%.1f µs"), atLeast("another", 1, 2, "%.0f × faster")},
 	}}}
@@ -64,6 +64,10 @@ func TestReport(t *testing.T) {
 	r.print(&got, "performance")
 	want := "# Performance\n\n`make bench` measured what is here in one run and wrote this file; edit [tools/bench](../tools/bench) instead. " +
 		`What is compared took turns, for 3 rounds. Figures are the medians of the rounds, and a ratio is the median of theirs.
+
+- A thing takes 1.0 µs.
+
+## Targets
 
 | target  | limit        | measured   |          |
 | ------- | ------------ | ---------- | -------- |

@@ -84,6 +84,13 @@ func decide(ctx context.Context, w *world) (section, error) {
 		s.rows = append(s.rows, []string{awsJWTVerify, "not measured: " + w.node.missing})
 	}
 
+	s.short = fmt.Sprintf("A decision about a request takes %s with a token that was not seen before and %s with one that was",
+		time(named(own[0], deciding)), time(named(own[0], deciding+again)))
+	for _, p := range others {
+		s.short += fmt.Sprintf("; written by hand with %s, %s", p.name, time(named(p, deciding)))
+	}
+	s.short += fmt.Sprintf(". The RSA signature alone is %s.", time(floor))
+
 	// The kind of event that is slowest is held against the limits.
 	slowest := func(what string) peer {
 		return slices.MaxFunc(own, func(a, b peer) int {

@@ -39,7 +39,11 @@ func load(_ context.Context, w *world) (section, error) {
 					return section{}, err
 				}
 				defer p.kill()
-				if err := p.wait(first); err != nil {
+				err = p.wait(first)
+				if err == nil {
+					err = v.check(first.answer)
+				}
+				if err != nil {
 					return section{}, fmt.Errorf("%s: %w", v.name, err)
 				}
 				name := v.name + ", " + mode.name
@@ -99,7 +103,10 @@ func crowd(p *process, f function, d time.Duration) (sample, error) {
 		})
 	}
 	group.Wait()
+	if failed != nil {
+		return nil, failed
+	}
 	rate := float64(len(took)) / time.Since(begun).Seconds()
 	slices.Sort(took)
-	return sample{"rate": rate, "p50": took[len(took)/2].Seconds() * 1000, "p99": took[len(took)*99/100].Seconds() * 1000}, failed
+	return sample{"rate": rate, "p50": took[len(took)/2].Seconds() * 1000, "p99": took[len(took)*99/100].Seconds() * 1000}, nil
 }

@@ -12,6 +12,7 @@ import (
 // section is what one measurement has to say.
 type section struct {
 	title   string
+	short   string // one sentence to quote, or none
 	text    string
 	header  []string
 	rows    [][]string // may be shorter than the header
@@ -51,6 +52,12 @@ type report struct {
 func (r *report) print(out io.Writer, charts string) {
 	fmt.Fprintf(out, "# Performance\n\n`make bench` measured what is here in one run and wrote this file; edit [tools/bench](../tools/bench) instead. "+
 		"What is compared took turns, for %d rounds. Figures are the medians of the rounds, and a ratio is the median of theirs.\n\n", r.rounds)
+	for _, s := range r.sections {
+		if s.short != "" {
+			fmt.Fprintf(out, "- %s\n", s.short)
+		}
+	}
+	fmt.Fprint(out, "\n## Targets\n\n")
 	table(out, []string{"target", "limit", "measured", ""}, r.targets())
 	fmt.Fprint(out, "\n## The machine\n\n")
 	table(out, []string{"", ""}, r.machine)

@@ -44,6 +44,12 @@ func starts(_ context.Context, w *world) (section, error) {
 			milliseconds(r.highest(f.name, "poll")), milliseconds(r.median(f.name, "answer")), fmt.Sprintf("%.0f MB", r.median(f.name, "memory")), zip})
 		s.chart.bars = append(s.chart.bars, bar{f.name, r.median(f.name, "poll")})
 	}
+	s.short = fmt.Sprintf("From exec to the first poll the authorizer takes %s and the claim function %s; a function in Go that does nothing, %s",
+		milliseconds(r.median(authorizer, "poll")), milliseconds(r.median(claimsFunction, "poll")), milliseconds(r.median(bareGo, "poll")))
+	if w.node.missing == "" {
+		s.short += fmt.Sprintf("; an authorizer in Node with aws-jwt-verify, %s", milliseconds(r.median(nodeAuthorizer, "poll")))
+	}
+	s.short += fmt.Sprintf(". Their zips have %.1f and %.1f MB.", float64(sizes[authorizer])/1e6, float64(sizes[claimsFunction])/1e6)
 	if w.node.missing != "" {
 		s.rows = append(s.rows, []string{nodeAuthorizer, "not measured: " + w.node.missing})
 	}

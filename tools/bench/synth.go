@@ -62,6 +62,7 @@ func synth(_ context.Context, w *world) (section, error) {
 	}
 	s := section{
 		title:   "Synthesizing",
+		short:   fmt.Sprintf("Synthesizing the example takes %.2f s; the same resources with CDK alone, %.2f s.", r.median(with, seconds), r.median(without, seconds)),
 		text:    "What `cdk synth` runs, without the CDK CLI and without compiling the app: two authorizers, a claim function, a backend, three APIs.",
 		header:  []string{"", "median", "slowest", "× CDK alone"},
 		rows:    [][]string{{"the first synth of the example", fmt.Sprintf("%.2f s", first[seconds])}},
