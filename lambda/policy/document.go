@@ -265,7 +265,7 @@ type Authorizer struct {
 
 	// Context are the claims that the backend gets beside sub, client_id and scopes, by the names that rules have for
 	// them. Default: groups and all claims of the policy.
-	Context []string `json:"context,omitempty"`
+	Context []string `json:"context,omitzero"` // [] is not the default
 
 	// IDTokens accepts ID tokens beside access tokens for a while, for clients that still send them. Default: never.
 	IDTokens IDTokens `json:"idTokens,omitzero"`

@@ -18,7 +18,22 @@ func mustCompile(t testing.TB, text string) *Program {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return prog
+	return deployed(t, prog)
+}
+
+// deployed is a program as a function gets it, so that what is tested holds for what is shipped.
+func deployed(t testing.TB, prog *Program) *Program {
+	t.Helper()
+	p, err := Parse("policy.json", prog.document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shipped, err := Compile(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shipped.source, shipped.warnings = prog.source, prog.warnings
+	return shipped
 }
 
 func documents(t testing.TB) *Program {
