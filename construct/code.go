@@ -56,12 +56,10 @@ func GoCode(scope constructs.Construct, pkg string, arch awslambda.Architecture)
 }
 
 // Program is what one of the construct's functions runs: [GoMain] or [Binary]. The policy is put beside it as
-// policy.json, which is where it finds it, as in
+// policy.json, with policy.checked for a quick start, which is where it finds it, as in
 //
 //	executable, err := os.Executable()
-//	data, err := os.ReadFile(filepath.Join(filepath.Dir(executable), "policy.json"))
-//	document, err := policy.Parse("policy.json", data)
-//	program, err := policy.Compile(document)
+//	program, err := policy.Load(os.DirFS(filepath.Dir(executable)))
 //
 // The environment is that of Claimsmith's own programs, which the comments of lambda/claims and lambda/authorizer list.
 type Program interface {
@@ -135,7 +133,7 @@ func (t *tokenClaims) startBuilding(folder string) {
 
 // functionCode is a program with the compiled policy beside it.
 func (t *tokenClaims) functionCode(folder string) awslambda.Code {
-	files := []gobuild.File{gobuild.NewFile("policy.json", t.policy.compiled(), 0o644)}
+	files := t.policy.files()
 	if t.builds() {
 		file, err := t.program(folder).bootstrap(buildCache(t), goarch(t.props.Architecture))
 		if err != nil {

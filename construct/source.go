@@ -4,9 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
+	"github.com/claimsmith/claimsmith/internal/gobuild"
 	"github.com/claimsmith/claimsmith/lambda/policy"
 )
 
@@ -95,16 +98,20 @@ func (l loadedPolicy) warnings() []policy.Problem {
 	return l.program.Warnings()
 }
 
-// compiled is what is shipped beside the functions' binaries. A policy with problems is shipped nowhere.
-func (l loadedPolicy) compiled() []byte {
+// files are what is shipped beside the functions' binaries. A policy with problems is shipped nowhere.
+func (l loadedPolicy) files() []gobuild.File {
 	if l.program == nil {
-		return []byte("{}")
+		return []gobuild.File{gobuild.NewFile("policy.json", []byte("{}"), 0o644)}
 	}
-	data, err := l.program.MarshalJSON()
+	contents, err := l.program.Files()
 	if err != nil {
 		panic(fmt.Errorf("construct: internal error: cannot encode the compiled policy: %w", err))
 	}
-	return data
+	var files []gobuild.File
+	for _, name := range slices.Sorted(maps.Keys(contents)) {
+		files = append(files, gobuild.NewFile(name, contents[name], 0o644))
+	}
+	return files
 }
 
 // attributes are the user attributes that the policy reads.

@@ -13,7 +13,7 @@ const module = "github.com/claimsmith/claimsmith/"
 // that is added to the module must be added here.
 var allowed = map[string][]string{
 	"lambda":                       {},
-	"lambda/policy":                {"cel.dev/", "go.yaml.in/yaml/"},
+	"lambda/policy":                {"cel.dev/", "go.yaml.in/yaml/", "google.golang.org/protobuf/proto", "google.golang.org/genproto/googleapis/api/expr/"},
 	"lambda/policy/policytest":     {"lambda/policy", "lambda/pretoken", "go.yaml.in/yaml/"},
 	"lambda/policy/cmd/claimsmith": {"lambda/policy", "lambda/policy/policytest"},
 	"lambda/pretoken":              {"lambda/policy", "lambda/internal/boot", "github.com/aws/aws-lambda-go/"},

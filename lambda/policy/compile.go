@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/ast"
 )
 
 // compiler turns a Policy into a Program and collects every problem on the way.
@@ -22,9 +23,11 @@ type compiler struct {
 	unreadable map[string]bool // paths the parser has already complained of
 	problems   Problems
 	warnings   Problems
+	shipped    map[string][]byte   // expressions that were checked before
+	checked    map[string]*ast.AST // all of them
 }
 
-func newCompiler(s *source) *compiler { return &compiler{source: s} }
+func newCompiler(s *source) *compiler { return &compiler{source: s, checked: map[string]*ast.AST{}} }
 
 func (c *compiler) fail(path, format string, args ...any) {
 	c.problems = append(c.problems, c.source.problem(path, fmt.Sprintf(format, args...)))
@@ -88,7 +91,7 @@ func (c *compiler) policy(p *Policy) *Program {
 	}
 	if len(c.problems) == 0 {
 		prog.document = marshal(doc)
-		prog.mint, prog.check = mint, check
+		prog.mint, prog.check, prog.checked = mint, check, c.checked
 	}
 	return prog
 }

@@ -98,8 +98,12 @@ type read struct {
 	line, column int      // in the expression, from 1
 }
 
-// expression parses, checks and plans an expression. It returns nil after a problem.
+// expression parses, checks and plans an expression, unless it was shipped checked. It returns nil after a problem.
 func (c *compiler) expression(l *language, path, text string) *expression {
+	if e := l.restore(text, c.shipped[l.key(text)]); e != nil {
+		c.checked[l.key(text)] = e.ast
+		return e
+	}
 	parsed, issues := l.env.Parse(text)
 	if issues.Err() != nil {
 		c.report(l, path, text, nil, issues.Errors())
@@ -125,12 +129,13 @@ func (c *compiler) expression(l *language, path, text string) *expression {
 			estimate.Max, maxExpressionCost)
 		return nil
 	}
-	program, err := l.env.Program(checked, cel.EvalOptions(cel.OptOptimize))
+	e, err := l.plan(text, checked.NativeRep())
 	if err != nil {
 		c.fail(path, "cannot be evaluated: %s", firstLine(err.Error()))
 		return nil
 	}
-	return &expression{text: text, program: program, ast: checked.NativeRep(), result: checked.OutputType(), reads: l.reads(checked.NativeRep())}
+	c.checked[l.key(text)] = e.ast
+	return e
 }
 
 // nameFields turns claims["a.b"] into the selection of the field named a.b, so that any claim name can be read and the

@@ -17,6 +17,8 @@ package policy
 import (
 	"encoding/json"
 	"slices"
+
+	"cel.dev/cel-go/common/ast"
 )
 
 // Program is a compiled policy. It is safe for concurrent use. The zero value mints nothing and has no checkers.
@@ -36,13 +38,17 @@ type Program struct {
 
 	checkers    map[string]*Checker
 	mint, check *language
-	warnings    Problems // found while compiling
+	checked     map[string]*ast.AST // all expressions
+	warnings    Problems            // found while compiling
 }
 
 // Compile checks a policy and makes it executable. The error is [Problems]: everything that is wrong, in document order
 // where the policy was parsed from a file and sorted by path otherwise.
-func Compile(p *Policy) (*Program, error) {
+func Compile(p *Policy) (*Program, error) { return compile(p, nil) }
+
+func compile(p *Policy, shipped map[string][]byte) (*Program, error) {
 	c := newCompiler(p.source)
+	c.shipped = shipped
 	prog := c.policy(p)
 	if len(c.problems) > 0 {
 		c.problems.sort()

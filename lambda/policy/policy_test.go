@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"testing/fstest"
 )
 
 func mustCompile(t testing.TB, text string) *Program {
@@ -24,16 +25,26 @@ func mustCompile(t testing.TB, text string) *Program {
 // deployed is a program as a function gets it, so that what is tested holds for what is shipped.
 func deployed(t testing.TB, prog *Program) *Program {
 	t.Helper()
-	p, err := Parse("policy.json", prog.document)
-	if err != nil {
-		t.Fatal(err)
-	}
-	shipped, err := Compile(p)
+	shipped, err := Load(files(t, prog))
 	if err != nil {
 		t.Fatal(err)
 	}
 	shipped.source, shipped.warnings = prog.source, prog.warnings
 	return shipped
+}
+
+// files are what is shipped of a program.
+func files(t testing.TB, prog *Program) fstest.MapFS {
+	t.Helper()
+	contents, err := prog.Files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := fstest.MapFS{}
+	for name, data := range contents {
+		files[name] = &fstest.MapFile{Data: data}
+	}
+	return files
 }
 
 func documents(t testing.TB) *Program {

@@ -54,13 +54,22 @@ func programs(arch string) (map[string]gobuild.File, error) {
 	return built, nil
 }
 
+// policyFiles are what lies beside a program.
+func (w *world) policyFiles() (files []gobuild.File, err error) {
+	contents, err := w.program.Files()
+	for name, content := range contents {
+		files = append(files, gobuild.NewFile(name, content, 0o644))
+	}
+	return files, err
+}
+
 // functions are all that can be run here, for this machine's architecture.
 func (w *world) functions() ([]function, error) {
 	built, err := programs(runtime.GOARCH)
 	if err != nil {
 		return nil, err
 	}
-	policy, err := w.program.MarshalJSON()
+	policy, err := w.policyFiles()
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +95,7 @@ func (w *world) functions() ([]function, error) {
 	for _, name := range slices.Concat(deployed, []string{bareGo}) {
 		folder := filepath.Join(buildFolder, "run", strings.ReplaceAll(name, " ", "-"))
 		os.RemoveAll(folder)
-		if err := gobuild.Unpack(folder, built[name], gobuild.NewFile("policy.json", policy, 0o644)); err != nil {
+		if err := gobuild.Unpack(folder, append(policy, built[name])...); err != nil {
 			return nil, err
 		}
 		f := function{name: name, command: []string{filepath.Join(folder, gobuild.Bootstrap)}, env: env, event: nextCall, check: passes}
@@ -109,14 +118,14 @@ func (w *world) sizes(arch string) (map[string]int, error) {
 	if err != nil {
 		return nil, err
 	}
-	policy, err := w.program.MarshalJSON()
+	policy, err := w.policyFiles()
 	if err != nil {
 		return nil, err
 	}
 	sizes := map[string]int{}
 	for name, program := range built {
 		file, err := gobuild.WriteZip(filepath.Join(buildFolder, "zip"), strings.ReplaceAll(name, " ", "-"),
-			[]gobuild.File{program, gobuild.NewFile("policy.json", policy, 0o644)})
+			append(policy, program))
 		if err != nil {
 			return nil, err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"testing/fstest"
 
 	"github.com/claimsmith/claimsmith/lambda/apigw/apigwtest"
 	"github.com/claimsmith/claimsmith/lambda/policy"
@@ -83,16 +84,20 @@ func growth(_ context.Context, w *world) (section, error) {
 			if err != nil {
 				return section{}, err
 			}
-			shipped, err := program.MarshalJSON()
+			shipped, err := program.Files()
 			if err != nil {
 				return section{}, err
+			}
+			dir := fstest.MapFS{}
+			for name, content := range shipped {
+				dir[name] = &fstest.MapFile{Data: content}
 			}
 			event, err := g.execute(w, program)
 			if err != nil {
 				return section{}, err
 			}
 			contestants = append(contestants, does(name(g, n), event), does(name(g, n)+starting, func(int) error {
-				_, err := compile(shipped)
+				_, err := policy.Load(dir)
 				return err
 			}))
 		}

@@ -73,7 +73,7 @@ func run(ctx context.Context, out io.Writer, short bool, events int, seed uint64
 		return err
 	}
 	defer os.RemoveAll(folder)
-	document, err := examplePolicy()
+	files, err := examplePolicy()
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func run(ctx context.Context, out io.Writer, short bool, events int, seed uint64
 		return err
 	}
 	for _, name := range functions {
-		err := gobuild.Unpack(filepath.Join(folder, name), programs[name], gobuild.NewFile("policy.json", document, 0o644))
+		err := gobuild.Unpack(filepath.Join(folder, name), append(files, programs[name])...)
 		if err != nil {
 			return err
 		}
@@ -124,7 +124,7 @@ func run(ctx context.Context, out io.Writer, short bool, events int, seed uint64
 }
 
 // examplePolicy is the example's policy as the construct ships it.
-func examplePolicy() ([]byte, error) {
+func examplePolicy() (files []gobuild.File, err error) {
 	file := filepath.Join(root, "example-app", "claims.yaml")
 	data, err := os.ReadFile(file)
 	if err != nil {
@@ -138,7 +138,11 @@ func examplePolicy() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return program.MarshalJSON()
+	contents, err := program.Files()
+	for name, content := range contents {
+		files = append(files, gobuild.NewFile(name, content, 0o644))
+	}
+	return files, err
 }
 
 // report is what a soak did.

@@ -21,7 +21,7 @@ import (
 // paramPrefix begins the names of the environment variables that hold the policy's deploy-time values.
 const paramPrefix = "CLAIMSMITH_PARAM_"
 
-// Policy compiles the policy that lies beside the executable, as the construct bundles them. It is the first thing that a
+// Policy loads the policy that lies beside the executable, as the construct bundles them. It is the first thing that a
 // function does.
 func Policy() (*policy.Program, error) {
 	if os.Getenv("GOGC") == "" {
@@ -31,15 +31,7 @@ func Policy() (*policy.Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := os.ReadFile(filepath.Join(filepath.Dir(executable), "policy.json"))
-	if err != nil {
-		return nil, err
-	}
-	p, err := policy.Parse("policy.json", data)
-	if err != nil {
-		return nil, err
-	}
-	return policy.Compile(p)
+	return policy.Load(os.DirFS(filepath.Dir(executable)))
 }
 
 // collectLater makes the first garbage collection one of a heap of 16 MB. With the usual 4 MB it is in the middle of the
