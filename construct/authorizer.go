@@ -93,6 +93,11 @@ func (a *authorizer) cacheKey(kind apiKind) cacheKey {
 	if a.checker != nil {
 		reads = a.checker.Reads()
 	}
+	// Whoever sets a TTL beside a program says by this that it decides by nothing else.
+	if a.owner.props.AuthorizerProgram != nil && a.owner.props.ResultsCacheTtl == nil {
+		reads.Unkeyable = append(slices.Clone(reads.Unkeyable), "props.AuthorizerProgram may decide by anything: "+
+			"set ResultsCacheTtl if it goes by nothing of a request but what the policy's rules read")
+	}
 	return kind.cacheKey(a.tokenSources(), reads, a.owner.props.cacheTTL())
 }
 

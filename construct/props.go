@@ -26,20 +26,21 @@ type TokenClaimsProps struct {
 	Policy PolicySource
 
 	// Params are the deploy-time values that the policy declares under params, by name. Values may be CDK tokens, such as
-	// an attribute of another resource, but nothing that refers to the user pool: the pool depends on the claim function.
+	// an attribute of another resource, but nothing that refers to the user pool: the pool depends on the claims function.
 	// They are environment variables of the functions, so they are no place for secrets. Default: none, which fits a
 	// policy that declares none; synth fails when the names differ.
 	Params map[string]string
 
-	// LookupTables are the DynamoDB tables that the policy's lookups read, by what the policy calls them: created here,
-	// existing, or imported (give an imported table its encryption key, if it has one). The claim function may read rows
-	// by key or query, whichever the policy does, and nothing else, and decrypt with the table's key. A table must not
-	// depend on the user pool, which depends on the claim function. Default: none, which fits a policy without lookups;
-	// synth fails when the names differ.
+	// LookupTables are the DynamoDB tables that the policy's lookups read, by what the policy calls them: tables of the
+	// app, in this or another of its stacks, or imported ones of this Region (with their encryption key, if they have one:
+	// FromTableAttributes takes it; a table of another account must allow the function in its own policy, too). The claims
+	// function may read rows by key or query, whichever the policy does, and nothing else, and decrypt with the table's
+	// key. A table must not depend on the user pool, which depends on the claims function. Default: none, which fits a
+	// policy without lookups; synth fails when the names differ.
 	LookupTables map[string]awsdynamodb.ITable
 
-	// LookupBudget is the time that all lookups of a sign-in together may take, retries included. Default: 1.5 seconds. At
-	// most 4: Cognito waits five for the function, its start included.
+	// LookupBudget is the time that all lookups of a sign-in together may take, retries included. Default: 1.5 seconds. It
+	// is 100 milliseconds to 4 seconds, and less than Timeout: Cognito waits five for the function, its start included.
 	LookupBudget time.Duration
 
 	// UserPool is the pool that is to mint the claims, instead of a new one.
@@ -131,9 +132,13 @@ type TokenClaimsProps struct {
 	// processes of the host needs the host's own.
 	Architecture awslambda.Architecture
 
-	// ClaimsProgram is what the claim function runs, and AuthorizerProgram what every authorizer function runs: a main
+	// ClaimsProgram is what the claims function runs, and AuthorizerProgram what every authorizer function runs: a main
 	// package of the app ([GoMain]), or one that was built elsewhere ([Binary]). Default: Claimsmith's own, built with the
 	// go command during synth.
+	//
+	// A program of the app calls pretoken.Start or apigw.Start with hooks: code of its own beside the policy, which may be
+	// an empty one. A hook of an authorizer may decide by more than the rules do, so that decisions are not cached then
+	// unless ResultsCacheTtl is set, and synth says so.
 	ClaimsProgram     Program
 	AuthorizerProgram Program
 
@@ -240,8 +245,9 @@ const (
 // Cognito waits five seconds for the function.
 // https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-working-with-lambda-triggers.html
 const (
-	minLookupBudget = 100 * time.Millisecond
-	maxLookupBudget = 4 * time.Second
+	minLookupBudget     = 100 * time.Millisecond
+	defaultLookupBudget = 1500 * time.Millisecond
+	maxLookupBudget     = 4 * time.Second
 )
 
 const maxResultsCacheTtl = time.Hour // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html
@@ -337,6 +343,7 @@ func (p *TokenClaimsProps) withDefaults() TokenClaimsProps {
 	r.TokenSources = maps.Clone(p.TokenSources)
 	r.PublicRoutes = slices.Clone(p.PublicRoutes)
 	r.LookupTables = maps.Clone(p.LookupTables)
+	r.LookupBudget = cmp.Or(r.LookupBudget, defaultLookupBudget)
 	r.FeaturePlan = p.featurePlan()
 	r.RemovalPolicy = cmp.Or(r.RemovalPolicy, awscdk.RemovalPolicy_RETAIN)
 	r.LogRetention = cmp.Or(r.LogRetention, awslogs.RetentionDays_THREE_MONTHS)

@@ -91,9 +91,10 @@ type TokenClaims interface {
 	AcceptPool(pool awscognito.IUserPool, clients ...awscognito.IUserPoolClient)
 
 	// AddMachineClient adds an app client for a program that acts on its own (client credentials), with scopes that the
-	// policy declares under resourceServers, such as "documents/read"; the resource servers are created with the first
-	// client that needs them. It has a secret, and no way for users to sign in. Tokens come from the pool's domain, which
-	// is yours to add: UserPool().AddDomain. The options win as in [TokenClaims.AddClient], but OAuth is taken.
+	// policy declares under resourceServers, such as "documents/read". The resource servers are created with the first
+	// client that needs them, so an imported pool must not have any of that name. The client has a secret, and no way for
+	// users to sign in. Tokens come from the pool's domain, which is yours to add: UserPool().AddDomain. The options win
+	// as in [TokenClaims.AddClient], but OAuth is taken.
 	//
 	// Such tokens carry the policy's claims only with [TokenClaimsProps.LambdaVersion] V3_0; otherwise synth warns. Rules
 	// tell machines from users by claims.is_machine. A machine has no attributes and no groups: a claim that is required of
@@ -258,14 +259,19 @@ func (t *tokenClaims) AddClient(id string, options *awscognito.UserPoolClientOpt
 	if err != nil {
 		panic(fmt.Errorf("construct: AddClient(%q): %w", id, err))
 	}
-	if t.userPool == nil {
-		panic(fmt.Errorf("construct: AddClient(%q): there is no pool to add it to: set props.UserPool, or add the client where "+
-			"the pool is and accept it here with AcceptPool", id))
-	}
+	t.needPool("AddClient", id)
 	client := t.userPool.AddClient(jsii.String(id), resolved)
 	t.annotateWritableAttributes(client, resolved.WriteAttributes)
 	t.AcceptPool(t.userPool, client)
 	return client
+}
+
+// needPool panics when there is no pool that a client could be added to.
+func (t *tokenClaims) needPool(method, id string) {
+	if t.userPool == nil {
+		panic(fmt.Errorf("construct: %s(%q): there is no pool to add it to: set props.UserPool, or add the client where "+
+			"the pool is and accept it here with AcceptPool", method, id))
+	}
 }
 
 func (t *tokenClaims) annotatePolicyWarnings() {
