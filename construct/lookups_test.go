@@ -106,7 +106,7 @@ func TestTheClaimFunctionMayReadExactlyWhatThePolicyLooksUp(t *testing.T) {
 	function, _ := tpl.only("AWS::Lambda::Function")
 	variables := function["Environment"].(map[string]any)["Variables"].(map[string]any)
 	tables, _ := json.Marshal(variables["CLAIMSMITH_LOOKUP_TABLES"])
-	if want := `{"Fn::Join":["",["{\"history\":\"history\",\"subscriptions\":\"",{"Ref":"` + tableID + `"},"\"}"]]}`; string(tables) != want {
+	if want := `{"Fn::Join":["",["{\"history\":\"arn:aws:dynamodb:eu-west-1:111122223333:table/history\",\"subscriptions\":\"",{"Ref":"` + tableID + `"},"\"}"]]}`; string(tables) != want {
 		t.Errorf("tables\n got %s\nwant %s", tables, want)
 	}
 	if got := variables["CLAIMSMITH_LOOKUP_BUDGET"]; got != "2s" {

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/claimsmith/claimsmith/lambda/internal/owncode"
 	"github.com/claimsmith/claimsmith/lambda/policy"
 )
 
@@ -36,7 +37,8 @@ type Handler struct {
 	// Hooks are own code that runs after the policy, in this order.
 	Hooks []Hook
 
-	// Deadline is the time that answering may take. Default: 4.5 seconds, half a second less than Cognito waits
+	// Deadline is the time that lookups and hooks may take, or less when Lambda ends the function sooner. Default: 4.5
+	// seconds, half a second less than Cognito waits
 	// (https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-working-with-lambda-triggers.html).
 	Deadline time.Duration
 
@@ -54,7 +56,7 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) (answer []byte, er
 			answer, err = nil, errFault
 		}
 	}()
-	ctx, cancel := context.WithTimeout(ctx, cmp.Or(h.Deadline, 4500*time.Millisecond))
+	ctx, cancel := owncode.Within(ctx, cmp.Or(h.Deadline, 4500*time.Millisecond))
 	defer cancel()
 	e, in, err := decode(payload)
 	if err != nil {
