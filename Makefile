@@ -79,7 +79,7 @@ validate: build/tmp need-go need-node $(CHECKERS) ## have cfn-lint, cfn-guard, C
 lifecycle: build/tmp need-go ## get Claimsmith as a user does; deploy, change and destroy apps on a local AWS
 	$(call say,apps that got Claimsmith from a module proxy)
 	@go build -o build/bin/demo ./example-app/demo
-	@test="go test -count=1 ./construct/internal/consumer"; \
+	@test="go test -count=1 ./construct/internal/consumer ./lambda/lookup"; \
 	if [ "$$(uname)" = Linux ]; then build/bin/demo -with $$test; else echo "NOT TESTED: deploying; the local AWS needs Linux"; $$test; fi
 
 .PHONY: demo
@@ -117,7 +117,7 @@ soak: build/tmp need-go ## run both functions as deployed through 100,000 events
 .PHONY: sbom
 sbom: build/tmp need-go ## write what the deployed functions are made of, read from the binaries, as CycloneDX to build/sbom
 	@mkdir -p build/sbom
-	@for name in authorizer claims; do \
+	@for name in authorizer claims claimslookup; do \
 		CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -o build/sbom/$$name -trimpath -buildvcs=false -ldflags='-s -w' \
 			-tags=lambda.norpc ./lambda/$$name; \
 		$(AUDIT) cyclonedx-gomod bin -json -std -noserial -version "$$(git describe --tags --always --dirty 2>/dev/null || echo unversioned)" -notimestamp -output build/sbom/$$name.cdx.json build/sbom/$$name; \
@@ -127,7 +127,7 @@ sbom: build/tmp need-go ## write what the deployed functions are made of, read f
 # govulncheck exits with 3 when it finds something; any other failure means that it could not look.
 .PHONY: vuln
 vuln: build/tmp need-go ## ask Go's vulnerability database about what is deployed; VULNDB= another copy, UNREACHABLE=pass goes without
-	@code=0; $(AUDIT) govulncheck $(if $(VULNDB),-db $(VULNDB)) ./lambda/authorizer ./lambda/claims || code=$$?; [ $$code -eq 0 ] || [ $$code -eq 3 ] || { \
+	@code=0; $(AUDIT) govulncheck $(if $(VULNDB),-db $(VULNDB)) ./lambda/authorizer ./lambda/claims ./lambda/claimslookup || code=$$?; [ $$code -eq 0 ] || [ $$code -eq 3 ] || { \
 		echo "make vuln: NOTHING WAS CHECKED, see above; VULNDB=<url> names another copy of the database"; \
 		[ '$(UNREACHABLE)' != pass ] || exit 0; }; exit $$code
 

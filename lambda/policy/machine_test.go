@@ -25,6 +25,12 @@ func TestRulesTellMachinesFromUsers(t *testing.T) {
 	}
 }
 
+func TestTheBackendMayBeToldWhoIsAMachine(t *testing.T) {
+	t.Parallel()
+	checker, _ := mustCompile(t, `{authorizers: {A: {default: [{rule: "true"}], context: [is_machine]}}}`).Checker("A")
+	equal(t, "context", checker.Context(payload(t, `{"client_id": "m2m"}`))["is_machine"], any(true))
+}
+
 func TestMintingTellsMachinesFromUsers(t *testing.T) {
 	t.Parallel()
 	prog := mustCompile(t, `claims: {kind: {expr: "client.is_machine ? 'machine' : 'user'"}, importer: {value: true, when: "client.is_machine && client.metadata[?'job'].orValue('') == 'import'"}}`)
