@@ -298,7 +298,7 @@ func (c *compiler) lookup(l *language, name string, in *Lookup) lookup {
 		c.fail(child(path, "index"), "the rows of an index are queried, and there may be several: give limit, the largest number of rows")
 	}
 	if in.Index != "" && in.Consistent {
-		c.fail(child(path, "consistent"), "an index has no consistent reads; remove it, or look the row up in the table")
+		c.fail(child(path, "consistent"), "a global secondary index has no consistent reads, and what kind this one is the policy does not know; remove it, or look the row up in the table")
 	}
 	if in.Limit < 0 || in.Limit > maxRows {
 		c.fail(child(path, "limit"), "is %d; allowed are 1 to %d rows", in.Limit, maxRows)
