@@ -71,4 +71,8 @@ func TestFromEnvironment(t *testing.T) {
 	if pool.Fetches() == 0 {
 		t.Error("no keys were fetched at the start")
 	}
+	os.Remove(file)
+	if _, err := fromEnvironment(nil); err == nil {
+		t.Error("starts without a policy")
+	}
 }

@@ -3,6 +3,7 @@ package pretoken
 import (
 	"bytes"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -23,8 +24,10 @@ claims:
 		{"user.json", "TokenGeneration_NewPasswordChallenge", "user"},
 		{"user.json", "TokenGeneration_AuthenticateDevice", "user"},
 		{"user.json", "TokenGeneration_RefreshTokens", "user"},
-		{"federated.json", "TokenGeneration_HostedAuth", "user"},
-		{"federated.json", "TokenGeneration_RefreshTokens", "user"},
+		{"federated-saml.json", "TokenGeneration_HostedAuth", "user"},
+		{"federated-saml.json", "TokenGeneration_RefreshTokens", "user"},
+		{"federated-oidc.json", "TokenGeneration_HostedAuth", "user"},
+		{"federated-oidc.json", "TokenGeneration_RefreshTokens", "user"},
 		{"machine.json", "TokenGeneration_ClientCredentials", "machine"},
 		{"machine.json", "TokenGeneration_SomethingNew", "machine"},
 		{"sparse.json", "TokenGeneration_Authentication", "user"}, // no sub, but nothing of a machine either
@@ -45,7 +48,7 @@ claims:
 		if claims["kind"] != c.kind || claims["source"] != c.source {
 			t.Errorf("%+v: %v", c, claims)
 		}
-		federated := c.fixture == "federated.json"
+		federated := strings.HasPrefix(c.fixture, "federated")
 		if got := claims["department"] == "finance" && claims["provider"] == "corporate"; got != federated {
 			t.Errorf("%+v: %v", c, claims)
 		}
