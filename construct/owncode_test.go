@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/claimsmith/claimsmith/construct"
+	"github.com/claimsmith/claimsmith/lambda/policy"
 )
 
 const codePolicy = `
@@ -50,4 +51,15 @@ func TestDecisionsOfOnesOwnProgramAreCachedOnlyIfAskedFor(t *testing.T) {
 			f.wantNoAnnotations()
 		}
 	}
+}
+
+// Code may do everything, beside a policy that says nothing.
+func TestOwnCodeNeedsNoPolicy(t *testing.T) {
+	f := newFixture(t)
+	f.claims(func(p *construct.TokenClaimsProps) {
+		p.Policy = construct.PolicyValue(policy.Policy{})
+		p.ClaimsProgram = construct.GoMain("./testdata/ownclaims")
+	})
+	f.template().count("AWS::Lambda::Function", 1)
+	f.wantNoAnnotations()
 }

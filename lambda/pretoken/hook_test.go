@@ -121,3 +121,16 @@ func TestHooksDoNotRunForASignInThatThePolicyRefuses(t *testing.T) {
 		t.Error("the sign-in succeeded")
 	}
 }
+
+func TestHooksNeedNoPolicy(t *testing.T) {
+	t.Parallel()
+	h := handler(t, `{}`, &bytes.Buffer{})
+	h.Hooks = []Hook{func(_ context.Context, _ policy.SignIn, out *policy.Minted) error {
+		out.Access["plan"] = "pro"
+		return nil
+	}}
+	answer, err := h.Invoke(t.Context(), fixture(t, "user.json"))
+	if want := `"claimsToAddOrOverride":{"plan":"pro"}`; err != nil || !strings.Contains(string(answer), want) {
+		t.Errorf("got %s, %v; want %s", answer, err, want)
+	}
+}
