@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigateway"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscognito"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -33,6 +34,10 @@ func (v *audit) Validate() *[]*string {
 	}
 	if program := v.claims.policy.program; program != nil {
 		findings = append(findings, v.claims.tokenSourceFindings(program.CheckerNames())...)
+		if v.claims.props.LambdaVersion == awscognito.LambdaVersion_V1_0 && program.ShapesAccessTokens() {
+			findings = append(findings, "props.LambdaVersion is V1_0, which cannot customise access tokens, but the policy does: use V2_0, the default, or V3_0 for the "+
+				"tokens of machines too; or give every claim tokens: [id], and change no scopes")
+		}
 		v.warnUnused(program.CheckerNames())
 	}
 	return jsii.Strings(findings...)

@@ -50,9 +50,6 @@ func (p *TokenClaimsProps) validateComposition() []error {
 	if p.ReplacedTriggerVersion != "" && p.ReplacedTriggerArn == "" {
 		refuse("ReplacedTriggerVersion is set without ReplacedTriggerArn: set both")
 	}
-	if p.LambdaVersion == awscognito.LambdaVersion_V1_0 {
-		refuse("LambdaVersion is V1_0, which cannot customise access tokens: use V2_0, the default, or V3_0 for the tokens of machines too")
-	}
 	switch p.IssuerType {
 	case "", IssuerTypeOriginal:
 	case IssuerTypeUpdated:
@@ -259,7 +256,7 @@ func (t *tokenClaims) planFindings() []string {
 	addOns := property[map[string]any](resource, "userPoolAddOns")
 	mode, _ := lookUp(addOns, "advancedSecurityMode").(string)
 	var findings []string
-	if plan == "LITE" && (!t.props.SkipFeaturePlanCheck || t.props.LambdaVersion == awscognito.LambdaVersion_V3_0) {
+	if plan == "LITE" && !t.props.fitsLite(t.props.LambdaVersion) {
 		findings = append(findings, fmt.Sprintf("the pool's FeaturePlan is LITE, which cannot customise access tokens (trigger %s): "+
 			"use ESSENTIALS, or PLUS with threat protection", t.props.LambdaVersion))
 	}

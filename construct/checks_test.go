@@ -51,8 +51,9 @@ func TestContradictionsOfCompositionAreRefused(t *testing.T) {
 		{"replaced trigger of an imported pool", func(p *construct.TokenClaimsProps) { p.UserPool, p.ReplacedTriggerArn = imported, "arn" }, ""},
 		{"replaced version alone", func(p *construct.TokenClaimsProps) { p.ReplacedTriggerVersion = awscognito.LambdaVersion_V2_0 },
 			"props.ReplacedTriggerVersion is set without ReplacedTriggerArn: set both"},
-		{"V1_0", func(p *construct.TokenClaimsProps) { p.LambdaVersion = awscognito.LambdaVersion_V1_0 },
-			"props.LambdaVersion is V1_0, which cannot customise access tokens: use V2_0, the default, or V3_0 for the tokens of machines too"},
+		{"V1_0 on LITE", func(p *construct.TokenClaimsProps) {
+			p.LambdaVersion, p.FeaturePlan = awscognito.LambdaVersion_V1_0, awscognito.FeaturePlan_LITE
+		}, ""},
 		{"V3_0", func(p *construct.TokenClaimsProps) { p.LambdaVersion = awscognito.LambdaVersion_V3_0 }, ""},
 		{"V3_0 on LITE", func(p *construct.TokenClaimsProps) {
 			p.LambdaVersion, p.FeaturePlan = awscognito.LambdaVersion_V3_0, awscognito.FeaturePlan_LITE
@@ -403,4 +404,18 @@ func TestAPolicyNeverChangesThePool(t *testing.T) {
 	if len(pools["one"]) != 3 || !reflect.DeepEqual(pools["one"], pools["other"]) {
 		t.Errorf("with one policy\n%v\nwith another\n%v", pools["one"], pools["other"])
 	}
+}
+
+// V1_0 is a step on the way to access tokens, and no way to lose claims unnoticed.
+func TestV1ShapesIDTokensAlone(t *testing.T) {
+	f := newFixture(t)
+	f.withVersion(`claims: {company: {value: acme}}`, awscognito.LambdaVersion_V1_0)
+	f.wantSynthError("props.LambdaVersion is V1_0, which cannot customise access tokens, but the policy does: use V2_0, the default, or V3_0 for the " +
+		"tokens of machines too; or give every claim tokens: [id], and change no scopes")
+
+	f = newFixture(t)
+	f.withVersion(`claims: {company: {value: acme, tokens: [id]}}`, awscognito.LambdaVersion_V1_0)
+	tpl := f.template()
+	tpl.has("AWS::Cognito::UserPool", map[string]any{"LambdaConfig": map[string]any{"PreTokenGenerationConfig": map[string]any{"LambdaVersion": "V1_0"}}})
+	tpl.has("AWS::Lambda::Function", map[string]any{"Environment": map[string]any{"Variables": map[string]any{"CLAIMSMITH_TRIGGER_VERSION": "V1_0"}}})
 }

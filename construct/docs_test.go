@@ -85,7 +85,7 @@ func TestExamplesOfTheDocuments(t *testing.T) {
 			"importedPool": importedPool, "severalPools": severalPools, "network": network, "governance": governance, "operations": operations,
 		}},
 		{"migrating.md", "migrating_example_test.go", map[string]func(awscdk.App){
-			"bothTokens": bothTokens, "accessTokensAlone": accessTokensAlone,
+			"idTokensAlone": idTokensAlone, "bothTokens": bothTokens, "ownAuthorizer": ownAuthorizer,
 		}},
 	} {
 		t.Run(e.document, e.run)

@@ -12,11 +12,24 @@ import (
 
 // The functions in this file are the examples of docs/migrating.md, see TestExamplesOfTheDocuments.
 
+func idTokensAlone(app awscdk.App) {
+	stack := awscdk.NewStack(app, jsii.String("Documents"), nil)
+	pool := awscognito.NewUserPool(stack, jsii.String("Customers"), &awscognito.UserPoolProps{
+		FeaturePlan: awscognito.FeaturePlan_LITE,
+		// gone: LambdaTriggers: &awscognito.UserPoolTriggers{PreTokenGeneration: handwritten},
+	})
+	auth := construct.NewTokenClaims(stack, "Auth", &construct.TokenClaimsProps{
+		Policy:        construct.PolicyFile("idtokens.yaml"),
+		UserPool:      pool,
+		LambdaVersion: awscognito.LambdaVersion_V1_0,
+	})
+	auth.AcceptPool(pool, pool.AddClient(jsii.String("Web"), nil))
+}
+
 func bothTokens(app awscdk.App) {
 	stack := awscdk.NewStack(app, jsii.String("Documents"), nil)
 	pool := awscognito.NewUserPool(stack, jsii.String("Customers"), &awscognito.UserPoolProps{
 		FeaturePlan: awscognito.FeaturePlan_ESSENTIALS,
-		// gone: LambdaTriggers: &awscognito.UserPoolTriggers{PreTokenGeneration: handwritten},
 	})
 	web := pool.AddClient(jsii.String("Web"), nil)
 
@@ -32,7 +45,7 @@ func bothTokens(app awscdk.App) {
 	awsapigatewayv2.NewHttpApi(stack, jsii.String("Api"), &awsapigatewayv2.HttpApiProps{DefaultAuthorizer: native})
 }
 
-func accessTokensAlone(app awscdk.App) {
+func ownAuthorizer(app awscdk.App) {
 	stack := awscdk.NewStack(app, jsii.String("Documents"), nil)
 	pool := awscognito.NewUserPool(stack, jsii.String("Customers"), &awscognito.UserPoolProps{
 		FeaturePlan: awscognito.FeaturePlan_ESSENTIALS,

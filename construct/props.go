@@ -74,7 +74,8 @@ type TokenClaimsProps struct {
 
 	// LambdaVersion is the version of the trigger. Default: V2_0, which customises the access tokens of users. V3_0
 	// customises those of machines (client credentials) too, is priced apart, and makes their tokens depend on the
-	// function. V1_0 cannot customise access tokens and is refused.
+	// function. V1_0 customises ID tokens alone, with texts for values, and works on plan LITE: it is for a policy whose claims are
+	// all for ID tokens, on the way to access tokens, and refused with any other.
 	//
 	// See https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-pre-token-generation.html
 	LambdaVersion awscognito.LambdaVersion
@@ -95,7 +96,7 @@ type TokenClaimsProps struct {
 
 	// FeaturePlan is the pool's feature plan. Default: PLUS, which threat protection needs. ESSENTIALS suffices to
 	// customise access tokens and costs less per monthly active user; threat protection is then left off. LITE cannot
-	// customise access tokens and is refused.
+	// customise access tokens and is refused, unless LambdaVersion is V1_0.
 	//
 	// See https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-sign-in-feature-plans.html
 	FeaturePlan awscognito.FeaturePlan
@@ -274,9 +275,8 @@ func (p *TokenClaimsProps) Validate() error {
 	}
 	plan := p.featurePlan()
 	grandfathered := plan == awscognito.FeaturePlan_LITE && p.SkipFeaturePlanCheck
-	if plan == awscognito.FeaturePlan_LITE && (!grandfathered || p.LambdaVersion == awscognito.LambdaVersion_V3_0) {
-		refuse("FeaturePlan is LITE, which cannot customise access tokens (trigger %s): use ESSENTIALS, or PLUS with threat protection",
-			cmp.Or(p.LambdaVersion, awscognito.LambdaVersion_V2_0))
+	if version := cmp.Or(p.LambdaVersion, awscognito.LambdaVersion_V2_0); plan == awscognito.FeaturePlan_LITE && !p.fitsLite(version) {
+		refuse("FeaturePlan is LITE, which cannot customise access tokens (trigger %s): use ESSENTIALS, or PLUS with threat protection", version)
 	}
 	if setting := p.threatProtection(); setting != "" && plan != awscognito.FeaturePlan_PLUS && !grandfathered {
 		refuse("%s needs FeaturePlan PLUS, not %s: leave the plan out (PLUS is the default) or leave threat protection out", setting, plan)
@@ -320,6 +320,12 @@ func (p *TokenClaimsProps) poolProps() awscognito.UserPoolProps {
 
 func (p *TokenClaimsProps) featurePlan() awscognito.FeaturePlan {
 	return cmp.Or(p.FeaturePlan, cmp.Or(p.poolProps().FeaturePlan, awscognito.FeaturePlan_PLUS))
+}
+
+// fitsLite tells whether plan LITE has the trigger's version: what customises ID tokens alone, or if the pool is said to be
+// an old one that may keep more.
+func (p *TokenClaimsProps) fitsLite(version awscognito.LambdaVersion) bool {
+	return version == awscognito.LambdaVersion_V1_0 || version == awscognito.LambdaVersion_V2_0 && p.SkipFeaturePlanCheck
 }
 
 // threatProtection names the setting with which the user asked for threat protection, or is empty.

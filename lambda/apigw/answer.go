@@ -3,6 +3,7 @@ package apigw
 import (
 	"cmp"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -26,34 +27,25 @@ const (
 // usesPolicy tells that the event wants an IAM policy.
 func (h *Handler) usesPolicy(e *event) bool { return e.kind != http2 || h.Response == IAMPolicy }
 
-// encode makes the answer. The policy of an allowed request names that one method and nothing wider.
-func (h *Handler) encode(e *event, principal string, allowed bool, context map[string]any) (answer []byte, err error) {
-	answer = make([]byte, 0, 1024)
-	if h.usesPolicy(e) {
-		effect, resource := "Deny", e.arn
-		if allowed {
-			effect = "Allow"
-		} else if !nameable(e.arn) {
-			resource = "*" // no policy without an Allow permits anything, whatever it denies
-		}
-		answer = append(answer, `{"principalId":`...)
-		answer = strictjson.AppendText(answer, principal)
-		answer = append(answer, `,"policyDocument":{"Version":"2012-10-17","Statement":[{"Action":"execute-api:Invoke","Effect":"`...)
-		answer = append(answer, effect...)
-		answer = append(answer, `","Resource":`...)
-		answer = strictjson.AppendText(answer, resource)
-		answer = append(answer, `}]}`...)
-	} else {
-		answer = append(answer, `{"isAuthorized":`...)
-		answer = strconv.AppendBool(answer, allowed)
+// verdict begins the answer. The policy of an allowed request names that one method and nothing wider.
+func (h *Handler) verdict(e *event, principal string, allowed bool) []byte {
+	answer := make([]byte, 0, 1024)
+	if !h.usesPolicy(e) {
+		return strconv.AppendBool(append(answer, `{"isAuthorized":`...), allowed)
 	}
-	if context != nil {
-		answer = append(answer, `,"context":`...)
-		if answer, err = strictjson.Append(answer, context); err != nil {
-			return nil, err
-		}
+	effect, resource := "Deny", e.arn
+	if allowed {
+		effect = "Allow"
+	} else if !nameable(e.arn) {
+		resource = "*" // no policy without an Allow permits anything, whatever it denies
 	}
-	return append(answer, '}'), nil
+	answer = append(answer, `{"principalId":`...)
+	answer = strictjson.AppendText(answer, principal)
+	answer = append(answer, `,"policyDocument":{"Version":"2012-10-17","Statement":[{"Action":"execute-api:Invoke","Effect":"`...)
+	answer = append(answer, effect...)
+	answer = append(answer, `","Resource":`...)
+	answer = strictjson.AppendText(answer, resource)
+	return append(answer, `}]}`...)
 }
 
 // nameable tells that an ARN, as a policy's resource, means itself alone. A client chooses the path in it, and may choose
@@ -64,55 +56,86 @@ func nameable(arn string) bool {
 
 // refusal is the answer to a request that is refused. Its context, if it is wanted, has what a gateway response can put
 // into the header WWW-Authenticate (RFC 6750, section 3).
-func (h *Handler) refusal(e *event, principal, challenge string) ([]byte, error) {
-	var context map[string]any
+func (h *Handler) refusal(e *event, principal, challenge string) []byte {
+	answer := h.verdict(e, principal, false)
 	if h.WWWAuthenticate {
-		context = map[string]any{challengeKey: challenge}
+		answer = append(answer, `,"context":{"`+challengeKey+`":`...)
+		answer = append(strictjson.AppendText(answer, challenge), '}')
 	}
-	return h.encode(e, principal, false, context)
+	return append(answer, '}')
 }
 
 // permission is the answer to a request that is allowed, with the claims for the backend. If it would be larger than API
 // Gateway takes, claims are left out, the largest first, and the answer says which.
 func (h *Handler) permission(e *event, payload map[string]any) (answer []byte, omitted []string, err error) {
-	claims := h.Checker.Context(payload)
+	claims := make([]member, 0, 16)
+	text := make([]byte, 0, 512)
+	for name, value := range h.Checker.Context(payload) {
+		start := len(text)
+		text = append(strictjson.AppendText(text, name), ':')
+		if text, err = strictjson.Append(text, value); err != nil {
+			return nil, nil, err
+		}
+		claims = append(claims, member{name, text[start:]})
+	}
 	for {
-		context := map[string]any{claimsKey: claims}
+		answer = append(h.verdict(e, principalOf(payload), true), `,"context":{"`+claimsKey+`":`...)
+		start := len(answer)
+		answer = h.asScalar(e, appendObject(answer, claims), start)
 		if len(omitted) > 0 {
-			context[omittedKey] = omitted
-		}
-		if h.usesPolicy(e) { // then only scalars are documented to reach the backend
-			for key, value := range context {
-				text, err := strictjson.Append(make([]byte, 0, 512), value)
-				if err != nil {
-					return nil, nil, err
-				}
-				context[key] = string(text)
+			answer = append(answer, `,"`+omittedKey+`":`...)
+			start := len(answer)
+			if answer, err = strictjson.Append(answer, omitted); err != nil {
+				return nil, nil, err
 			}
+			answer = h.asScalar(e, answer, start)
 		}
-		answer, err := h.encode(e, principalOf(payload), true, context)
-		if err != nil || len(answer) <= maxAnswer {
-			return answer, omitted, err
+		if answer = append(answer, '}', '}'); len(answer) <= maxAnswer {
+			return answer, omitted, nil
 		}
 		if len(claims) == 0 {
 			return nil, nil, errors.New("the answer is too large even without claims")
 		}
-		name := largest(claims)
-		delete(claims, name)
-		omitted = append(omitted, name)
+		i := largest(claims)
+		omitted = append(omitted, claims[i].name)
+		claims = slices.Delete(claims, i, i+1)
 	}
 }
 
-// largest returns the name of the claim that takes most room.
-func largest(claims map[string]any) (name string) {
-	most := -1
-	for candidate, value := range claims {
-		text, _ := strictjson.Append(nil, value) // which was encoded before
-		if c := cmp.Or(cmp.Compare(len(text), most), cmp.Compare(candidate, name)); c > 0 {
-			name, most = candidate, len(text)
+// asScalar makes JSON, which is what the answer has from start, a JSON string if the answer has a policy: then only scalars
+// are documented to reach the backend.
+func (h *Handler) asScalar(e *event, answer []byte, start int) []byte {
+	if !h.usesPolicy(e) {
+		return answer
+	}
+	return strictjson.AppendText(answer[:start], string(answer[start:]))
+}
+
+// member is a member of a JSON object, its name in the text too.
+type member struct {
+	name string
+	text []byte
+}
+
+func appendObject(dst []byte, members []member) []byte {
+	dst = append(dst, '{')
+	for i, m := range members {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, m.text...)
+	}
+	return append(dst, '}')
+}
+
+// largest returns the place of the member that takes most room.
+func largest(members []member) (place int) {
+	for i, m := range members {
+		if len(m.text) > len(members[place].text) {
+			place = i
 		}
 	}
-	return name
+	return place
 }
 
 // principalOf is the user or, since a machine's token has none, the app client.

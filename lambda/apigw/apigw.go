@@ -57,10 +57,14 @@ var (
 	errFault        = errors.New("the authorizer cannot decide now")
 )
 
-// Verifier verifies an access token. A [*token.RejectedError] means that the token is bad for good, any other error that
-// it cannot be verified now. [token.Verifier] is one.
+// Verifier verifies tokens. A [*token.RejectedError] means that the token is bad for good, any other error that it cannot
+// be verified now. [token.Verifier] is one.
 type Verifier interface {
+	// Verify verifies an access token. What is an ID token gets [token.ErrIDToken].
 	Verify(ctx context.Context, raw string) (*token.Token, error)
+
+	// VerifyIDToken verifies an ID token. It is asked where the policy accepts them for a while.
+	VerifyIDToken(ctx context.Context, raw string) (*token.Token, error)
 }
 
 // InvalidToken is how an HTTP API is told that a token is invalid.
@@ -115,10 +119,14 @@ type Handler struct {
 	// Hooks are own code that runs after the policy has allowed a request, in this order, and may refuse it.
 	Hooks []Hook
 
+	// Now is the clock by which the policy's idTokens end. Default: [time.Now].
+	Now func() time.Time
+
 	// HookTimeout is the time that the hooks together may take. Default: 3 seconds.
 	HookTimeout time.Duration
 
-	// Logger gets one line for each request: route, outcome and reasons, never a token or a claim.
+	// Logger gets one line for each request: route, outcome and reasons, never a token or a claim. A request with an ID
+	// token where the policy accepts it for a while is a warning, with the day on which that ends as idTokensUntil.
 	Logger *slog.Logger
 }
 
@@ -135,12 +143,20 @@ type decision struct {
 	kind     kind
 	route    string
 	keyID    string
+	idToken  bool // accepted for a while, see policy.IDTokens
 	outcome  string
 	reasons  []policy.Reason
 	cause    string   // of a fault
 	omitted  []string // claims that the backend does not get
 	response []byte
 	err      error
+}
+
+func (h *Handler) now() time.Time {
+	if h.Now == nil {
+		return time.Now()
+	}
+	return h.Now()
 }
 
 // Invoke answers one request.
@@ -184,6 +200,10 @@ func (h *Handler) decide(ctx context.Context, payload []byte) (d decision) {
 		return d
 	}
 	verified, err := h.Verifier.Verify(ctx, raw)
+	if errors.Is(err, token.ErrIDToken) && h.Checker.AcceptsIDToken(d.route, h.now()) {
+		d.idToken = true
+		verified, err = h.Verifier.VerifyIDToken(ctx, raw)
+	}
 	if rejected, ok := errors.AsType[*token.RejectedError](err); ok {
 		h.invalid(&d, e, rejected.Reason, `Bearer error="invalid_token"`)
 		return d
@@ -207,7 +227,7 @@ func (h *Handler) decide(ctx context.Context, payload []byte) (d decision) {
 		d.response, d.omitted, err = h.permission(e, verified.Claims)
 	} else {
 		d.outcome, d.reasons = deny, checked.Reasons
-		d.response, err = h.refusal(e, principalOf(verified.Claims), `Bearer error="insufficient_scope"`)
+		d.response = h.refusal(e, principalOf(verified.Claims), `Bearer error="insufficient_scope"`)
 	}
 	if err != nil {
 		d.fail(err)
@@ -222,15 +242,12 @@ func (h *Handler) invalid(d *decision, e *event, reason, challenge string) {
 		d.err = errUnauthorized
 		return
 	}
-	var err error
-	if d.response, err = h.refusal(e, "unverified", challenge); err != nil {
-		d.fail(err)
-	}
+	d.response = h.refusal(e, "unverified", challenge)
 }
 
 // fail makes the outcome a fault.
 func (d *decision) fail(cause error) {
-	*d = decision{kind: d.kind, route: d.route, keyID: d.keyID, outcome: fault, cause: cause.Error(), err: errFault}
+	*d = decision{kind: d.kind, route: d.route, keyID: d.keyID, idToken: d.idToken, outcome: fault, cause: cause.Error(), err: errFault}
 }
 
 func (h *Handler) log(ctx context.Context, d *decision) {
@@ -247,6 +264,10 @@ func (h *Handler) log(ctx context.Context, d *decision) {
 		attrs = append(attrs, slog.Any("reasons", d.reasons))
 	}
 	level := slog.LevelInfo
+	if d.idToken { // soon they will be refused
+		level = slog.LevelWarn
+		attrs = append(attrs, slog.String("idTokensUntil", h.Checker.IDTokensUntil().Format(time.DateOnly)))
+	}
 	if d.outcome == fault {
 		level = slog.LevelError
 	}

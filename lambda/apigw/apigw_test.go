@@ -65,6 +65,10 @@ type verifier func(ctx context.Context, raw string) (*token.Token, error)
 
 func (v verifier) Verify(ctx context.Context, raw string) (*token.Token, error) { return v(ctx, raw) }
 
+func (v verifier) VerifyIDToken(ctx context.Context, raw string) (*token.Token, error) {
+	return nil, errors.New("an ID token where the policy accepts none")
+}
+
 // accepts is a verifier that accepts everything as a token with these claims.
 func accepts(claims map[string]any) verifier {
 	return func(context.Context, string) (*token.Token, error) { return &token.Token{Claims: claims}, nil }
@@ -533,7 +537,7 @@ func TestExactAnswers(t *testing.T) {
 			`{"isAuthorized":true,"context":{"claims":{"groups":[],"scopes":["documents/read"],"sub":"user"}}}`},
 		{"a simple refusal", apigwtest.HTTP2, map[string]any{"sub": "user"}, nil, `{"isAuthorized":false}`},
 		{"a policy", apigwtest.REST, map[string]any{"sub": "user", "scope": "documents/read"}, nil,
-			strings.Replace(strings.TrimSuffix(deny, "}"), "Deny", "Allow", 1) + `},"context":{"claims":"{\"groups\":[],\"scopes\":[\"documents/read\"],\"sub\":\"user\"}"}}`},
+			strings.Replace(strings.TrimSuffix(deny, "}"), "Deny", "Allow", 1) + `},"context":{"claims":"{\"sub\":\"user\",\"scopes\":[\"documents/read\"],\"groups\":[]}"}}`},
 		{"a policy that denies", apigwtest.REST, map[string]any{"sub": "user"}, nil, deny + "}"},
 		{"the client as the principal of a machine's token", apigwtest.REST, map[string]any{"client_id": "m2m"}, nil, strings.Replace(deny, "user", "m2m", 1) + "}"},
 		{"what to put into WWW-Authenticate", apigwtest.REST, map[string]any{"sub": "user"}, func(h *apigw.Handler) { h.WWWAuthenticate = true },

@@ -62,8 +62,8 @@ func (w *wire) read(payload []byte, needs needs) error {
 	if err != nil {
 		return err
 	}
-	// A REST API has the fields for several values too. What has one value is read only where these are missing.
-	var headers, query *strictjson.Reader
+	// A REST API has fields for several values too. Those for one value matter only where these are missing.
+	var headers, query map[string]string
 	err = r.Object(func(name string) error {
 		switch name {
 		case "version":
@@ -91,11 +91,11 @@ func (w *wire) read(payload []byte, needs needs) error {
 		case "pathParameters":
 			w.pathParameters, err = values(r, exact, all)
 		case "headers":
-			headers, err = r.Postpone()
+			headers, err = values(r, strings.ToLower, needs.header)
 		case "multiValueHeaders":
 			w.headers, err = lists(r, strings.ToLower, needs.header)
 		case "queryStringParameters":
-			query, err = r.Postpone()
+			query, err = values(r, exact, all)
 		case "multiValueQueryStringParameters":
 			w.query, err = lists(r, exact, all)
 		case "requestContext":
@@ -116,11 +116,11 @@ func (w *wire) read(payload []byte, needs needs) error {
 		}
 		return err
 	})
-	if err == nil && len(w.headers) == 0 && headers != nil {
-		w.headers, err = values(headers, strings.ToLower, needs.header)
+	if len(w.headers) == 0 {
+		w.headers = headers
 	}
-	if err == nil && len(w.query) == 0 && query != nil {
-		w.query, err = values(query, exact, all)
+	if len(w.query) == 0 {
+		w.query = query
 	}
 	if err != nil {
 		return err

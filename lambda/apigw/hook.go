@@ -15,10 +15,10 @@ import (
 // Hook is own code that may refuse a request which the policy allows. It can never allow one that the policy refuses, for
 // which it is not even run, nor change what the backend gets: claims and request are copies.
 //
-// claims are the verified token's payload, numbers as [json.Number]. A refusal that is not empty denies (403); it is logged
-// as the reason, never shown, and must hold no personal data. An error, a panic, and a hook that has not returned within
-// [Handler.HookTimeout] are faults: the request fails with 500, which API Gateway does not cache. The log then gets the
-// error's types alone.
+// claims are the verified token's payload, numbers as [json.Number]: of an access token, or of an ID token where the policy
+// still accepts them (token_use tells). A refusal that is not empty denies (403); it is logged as the reason, never shown,
+// and must hold no personal data. An error, a panic, and a hook that has not returned within [Handler.HookTimeout] are
+// faults: the request fails with 500, which API Gateway does not cache. The log then gets the error's types alone.
 //
 // API Gateway repeats a decision for as long as its cache says, for all requests that are the same in what the policy's
 // rules read. The construct turns the cache off for a program of one's own, unless its ResultsCacheTtl is set: do that only

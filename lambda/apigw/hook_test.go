@@ -37,7 +37,7 @@ func TestHooksRefuseAndNeverAllow(t *testing.T) {
 			claims["cognito:groups"].([]any)[0] = "admins"
 			request.Headers["x"] = "y"
 			return "", nil
-		}}, `"groups":["owners"],"https://example.com/plan":{"tier":"pro"}`, `"outcome":"allow"`},
+		}}, `"groups":["owners"],"company_id":"acme","https://example.com/plan":{"tier":"pro"}`, `"outcome":"allow"`},
 		"fails": {"documents/read", []apigw.Hook{func(_ context.Context, claims map[string]any, _ policy.Request) (string, error) {
 			return "", fmt.Errorf("acme: %w", errors.New("acme"))
 		}}, "", `"error":"hooks[0]: error of type *fmt.wrapError, *errors.errorString"`},
@@ -69,5 +69,27 @@ func TestHooksRefuseAndNeverAllow(t *testing.T) {
 				t.Errorf("the log lacks %s, or has data: %s", c.log, log)
 			}
 		})
+	}
+}
+
+// Lambda's runtime reads the next event into the memory of the last one, maybe while a hook that took too long still looks
+// at its request.
+func TestWhatHooksGetIsTheirs(t *testing.T) {
+	t.Parallel()
+	seen := make(chan policy.Request, 1)
+	h, _ := handler(accepts(map[string]any{"sub": "user", "scope": "documents/read"}), apigwtest.HTTP2)
+	h.Hooks = []apigw.Hook{func(_ context.Context, _ map[string]any, request policy.Request) (string, error) {
+		seen <- request
+		return "", nil
+	}}
+	event := get("/documents", "x.y.z").Event(apigwtest.HTTP2)
+	if _, err := h.Invoke(t.Context(), event); err != nil {
+		t.Fatal(err)
+	}
+	for i := range event {
+		event[i] = '?'
+	}
+	if request := <-seen; request.Headers["accept"] != "*/*" || request.Path != "/documents" || request.RouteKey != "GET /documents" {
+		t.Errorf("the request changed to %+v", request)
 	}
 }

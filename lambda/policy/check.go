@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -24,7 +25,9 @@ type Checker struct {
 	routes   map[string][]rule
 	claims   map[string]*shape // top-level claims that rules read
 	context  []string
+	idTokens idTokens
 	reads    Reads
+	asks     []string // the fields of request that rules read
 }
 
 // rule is a compiled [Rule].
@@ -66,14 +69,14 @@ func (c *Checker) CoversAll() bool { return len(c.defaults) > 0 }
 
 // Context picks out of a verified token's payload the claims that the backend gets, under the names that rules have for
 // them: the scopes and groups as lists. A claim that the token lacks is left out.
-func (c *Checker) Context(payload map[string]any) map[string]any {
-	out := make(map[string]any, len(c.context))
-	for _, name := range c.context {
-		if v, ok := claimOf(payload, name); ok {
-			out[name] = v
+func (c *Checker) Context(payload map[string]any) iter.Seq2[string, any] {
+	return func(yield func(string, any) bool) {
+		for _, name := range c.context {
+			if v, ok := claimOf(payload, name); ok && !yield(name, v) {
+				return
+			}
 		}
 	}
-	return out
 }
 
 // Reads is what the decisions depend on besides the token.
@@ -92,7 +95,7 @@ func (c *Checker) Check(claims map[string]any, request Request) Decision {
 		}}}
 	}
 	token, bad := c.token(claims)
-	env := &checkEnvironment{claims: token, request: request}
+	env := &checkEnvironment{claims: token, request: request, asks: c.asks}
 	var reasons []Reason
 	for _, set := range [][]rule{c.defaults, rules} {
 		for i := range set {
@@ -108,6 +111,7 @@ func (c *Checker) Check(claims map[string]any, request Request) Decision {
 type checkEnvironment struct {
 	claims  map[string]any
 	request Request
+	asks    []string // the fields of request that rules read
 	asked   map[string]any
 }
 
@@ -119,19 +123,36 @@ func (e *checkEnvironment) ResolveName(name string) (any, bool) {
 		return orEmpty(e.request.Params), true
 	case "request":
 		if e.asked == nil {
-			e.asked = map[string]any{
-				"method":          e.request.Method,
-				"path":            e.request.Path,
-				"routeKey":        e.request.RouteKey,
-				"pathParameters":  orEmpty(e.request.PathParameters),
-				"queryParameters": orEmpty(e.request.QueryParameters),
-				"headers":         orEmpty(e.request.Headers),
-				"sourceIp":        e.request.SourceIP,
+			e.asked = make(map[string]any, len(e.asks))
+			for _, field := range e.asks {
+				e.asked[field] = e.request.field(field)
 			}
 		}
 		return e.asked, true
 	default:
 		return nil, false
+	}
+}
+
+// field is a field of the request by the name that rules have for it.
+func (r *Request) field(name string) any {
+	switch name {
+	case "method":
+		return r.Method
+	case "path":
+		return r.Path
+	case "routeKey":
+		return r.RouteKey
+	case "pathParameters":
+		return orEmpty(r.PathParameters)
+	case "queryParameters":
+		return orEmpty(r.QueryParameters)
+	case "headers":
+		return orEmpty(r.Headers)
+	case "sourceIp":
+		return r.SourceIP
+	default:
+		panic("internal error: no field of request: " + name)
 	}
 }
 
@@ -180,7 +201,7 @@ func claimOf(payload map[string]any, name string) (any, bool) {
 		// AWS's pages disagree on whether machines have one. Neither does the lack of groups, which a user may lack too.
 		// https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html
 		_, isUser := payload["username"]
-		return !isUser, true
+		return !isUser && payload["token_use"] != "id", true // an ID token is a user's
 	case "groups":
 		if v, ok := payload["cognito:groups"]; ok {
 			return v, true
@@ -217,6 +238,15 @@ func (c *Checker) derive(l *language) {
 	add := func(rules []rule, onEveryRoute bool) {
 		for i := range rules {
 			c.reads.add(&rules[i], onEveryRoute)
+			for _, read := range rules[i].expression.reads {
+				switch {
+				case read.names[0] != "request":
+				case len(read.names) == 1:
+					c.asks = append(c.asks, sortedKeys(requestShape.fields)...)
+				default:
+					c.asks = append(c.asks, read.names[1])
+				}
+			}
 			for _, name := range rules[i].claims {
 				c.claims[name] = l.vars["claims"].fields[name].shape
 			}
@@ -226,7 +256,7 @@ func (c *Checker) derive(l *language) {
 	for _, key := range c.Routes() {
 		add(c.routes[key], false)
 	}
-	for _, list := range []*[]string{&c.reads.Headers, &c.reads.Query, &c.reads.Unkeyable} {
+	for _, list := range []*[]string{&c.reads.Headers, &c.reads.Query, &c.reads.Unkeyable, &c.asks} {
 		slices.Sort(*list)
 		*list = slices.Compact(*list)
 	}

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"encoding/json"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -135,14 +136,14 @@ func TestContext(t *testing.T) {
 	const claims = "claims: {tier: {value: 3}, 'a.b': {value: x}, hidden: {value: 1, tokens: [id]}}\n"
 	token := payload(t, `{"sub": "u", "client_id": "c", "scope": "s t", "cognito:groups": ["g"], "tier": 3, "a.b": "x", "jti": "j", "exp": 9007199254740993}`)
 	byDefault, _ := mustCompile(t, claims+"authorizers: {A: {default: [{rule: 'true'}]}}").Checker("A")
-	equal(t, "by default", byDefault.Context(token), map[string]any{
+	equal(t, "by default", maps.Collect(byDefault.Context(token)), map[string]any{
 		"sub": "u", "client_id": "c", "scopes": []string{"s", "t"}, "groups": []any{"g"}, "tier": json.Number("3"), "a.b": "x",
 	})
-	equal(t, "of a machine", byDefault.Context(payload(t, `{"client_id": "c"}`)), map[string]any{"client_id": "c", "scopes": []string{}, "groups": []string{}})
+	equal(t, "of a machine", maps.Collect(byDefault.Context(payload(t, `{"client_id": "c"}`))), map[string]any{"client_id": "c", "scopes": []string{}, "groups": []string{}})
 	chosen, _ := mustCompile(t, claims+"authorizers: {A: {default: [{rule: 'true'}], context: [tier, exp, username]}}").Checker("A")
-	equal(t, "as chosen", chosen.Context(token), map[string]any{"sub": "u", "client_id": "c", "scopes": []string{"s", "t"}, "tier": json.Number("3"), "exp": json.Number("9007199254740993")})
+	equal(t, "as chosen", maps.Collect(chosen.Context(token)), map[string]any{"sub": "u", "client_id": "c", "scopes": []string{"s", "t"}, "tier": json.Number("3"), "exp": json.Number("9007199254740993")})
 	none, _ := mustCompile(t, claims+"authorizers: {A: {default: [{rule: 'true'}], context: []}}").Checker("A")
-	equal(t, "nothing more", none.Context(token), map[string]any{"sub": "u", "client_id": "c", "scopes": []string{"s", "t"}})
+	equal(t, "nothing more", maps.Collect(none.Context(token)), map[string]any{"sub": "u", "client_id": "c", "scopes": []string{"s", "t"}})
 }
 
 func TestRoutes(t *testing.T) {

@@ -406,6 +406,7 @@ func (c *compiler) authorizer(check *language, name string, in Authorizer, prog 
 		out.routes[key] = c.rules(check, path, in.Routes[key], &key)
 	}
 	out.context = c.context(check, child(path, "context"), in.Context, prog)
+	out.idTokens = c.idTokens(child(path, "idTokens"), in.IDTokens, out, prog)
 	out.derive(check)
 	return out
 }

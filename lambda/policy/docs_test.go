@@ -56,6 +56,7 @@ func TestDocsNameEveryKey(t *testing.T) {
 	for _, typ := range []reflect.Type{
 		reflect.TypeFor[policy.Policy](), reflect.TypeFor[policy.Lookup](), reflect.TypeFor[policy.Claim](), reflect.TypeFor[policy.Suppression](), reflect.TypeFor[policy.Groups](),
 		reflect.TypeFor[policy.Scopes](), reflect.TypeFor[policy.Scope](), reflect.TypeFor[policy.Authorizer](), reflect.TypeFor[policy.Rule](),
+		reflect.TypeFor[policy.IDTokens](),
 	} {
 		for f := range typ.Fields() {
 			key, _, _ := strings.Cut(f.Tag.Get("json"), ",")
@@ -214,7 +215,7 @@ func (d *page) context(t *testing.T, b block) {
 	}
 	payload := map[string]any{"sub": "3f1c7a52", "client_id": "web", "scope": "openid", "cognito:groups": []string{"owners"}, "exp": 1}
 	maps.Copy(payload, d.program.Mint(policy.SignIn{}).Access)
-	got, err := json.Marshal(checker.Context(decode(t, payload).(map[string]any)))
+	got, err := json.Marshal(maps.Collect(checker.Context(decode(t, payload).(map[string]any))))
 	if err != nil {
 		t.Fatal(err)
 	}

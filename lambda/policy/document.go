@@ -266,7 +266,24 @@ type Authorizer struct {
 	// Context are the claims that the backend gets beside sub, client_id and scopes, by the names that rules have for
 	// them. Default: groups and all claims of the policy.
 	Context []string `json:"context,omitempty"`
+
+	// IDTokens accepts ID tokens beside access tokens for a while, for clients that still send them. Default: never.
+	IDTokens IDTokens `json:"idTokens,omitzero"`
 }
+
+// IDTokens is how long an authorizer accepts ID tokens too. They must meet the same rules, so the claims that these
+// read have to be in both tokens. Each use is logged and counted.
+type IDTokens struct {
+	// Until is the first day, in UTC, on which ID tokens are refused, such as "2027-04-01". A cached decision may outlive
+	// midnight by as long as API Gateway caches it.
+	Until string `json:"until"`
+
+	// Routes are those of the authorizer's Routes that accept ID tokens. Default: all requests.
+	Routes []string `json:"routes,omitempty"`
+}
+
+// IsZero tells whether nothing is accepted.
+func (t IDTokens) IsZero() bool { return t.Until == "" && t.Routes == nil }
 
 // Rule is one demand.
 type Rule struct {

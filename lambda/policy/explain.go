@@ -3,6 +3,7 @@ package policy
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // Explanation describes a compiled policy: what its claims are, where they come from, and which rules read them. It is
@@ -107,6 +108,9 @@ type ExplainedAuthorizer struct {
 
 	// Context are the claims that the backend gets, see [Checker.Context].
 	Context []string `json:"context"`
+
+	// IDTokens is how long ID tokens are accepted too, if at all.
+	IDTokens IDTokens `json:"idTokens,omitzero"`
 
 	// Cacheable tells whether decisions may be cached at all, DependsOn what besides the token they depend on, so that a
 	// cache must be keyed on it, and Uncacheable why not, rule by rule. See [Reads].
@@ -311,6 +315,9 @@ func (c *Checker) explain() ExplainedAuthorizer {
 		Cacheable:   len(c.reads.Unkeyable) == 0,
 		DependsOn:   []string{},
 		Uncacheable: orNone(c.reads.Unkeyable),
+	}
+	if until := c.idTokens.until; !until.IsZero() {
+		out.IDTokens = IDTokens{Until: until.Format(time.DateOnly), Routes: c.idTokens.routes}
 	}
 	for _, key := range c.Routes() {
 		out.Routes = append(out.Routes, ExplainedRoute{Route: key, Rules: explainRules(c.routes[key])})

@@ -279,6 +279,9 @@ func (c *compiler) lookup(l *language, name string, in *Lookup) lookup {
 	}
 	for _, attribute := range sortedKeys(in.Key) {
 		at := child(child(path, "key"), attribute)
+		if attribute == "" {
+			c.fail(child(path, "key"), "an attribute needs a name")
+		}
 		e := c.expression(l, at, in.Key[attribute])
 		if e == nil {
 			continue

@@ -237,7 +237,7 @@ func (d *decoder) value(n *yaml.Node, path string, v reflect.Value, depth int) {
 			d.value(c, item(path, i), v.Index(i), depth+1)
 		}
 	case reflect.String:
-		if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" {
+		if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" && n.ShortTag() != "!!timestamp" {
 			d.fail(n, path, "must be a string, found %s", describe(n))
 			return
 		}
@@ -322,7 +322,11 @@ func (d *decoder) structure(n *yaml.Node, path string, v reflect.Value, depth in
 				d.mapping(value, path, v.Field(i), nested, depth+1)
 				return
 			}
-			d.value(value, child(path, key), v.Field(i), depth+1)
+			at := child(path, key)
+			d.value(value, at, v.Field(i), depth+1)
+			if v.Type() == claimType && name == "code" && !v.Field(i).Bool() && !d.unreadable[at] {
+				d.fail(value, at, "is not true; say where the value comes from instead")
+			}
 			return
 		}
 		if v.Type() == claimType && value.Kind == yaml.MappingNode {

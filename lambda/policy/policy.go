@@ -55,6 +55,14 @@ func Compile(p *Policy) (*Program, error) {
 // Params are the names of the deploy-time values that the policy declares, in its order.
 func (p *Program) Params() []string { return slices.Clone(p.params) }
 
+// ShapesAccessTokens tells whether the policy puts claims or scopes into access tokens, or takes some out: what the trigger's
+// version V1_0 cannot do. Groups it can replace in both tokens.
+func (p *Program) ShapesAccessTokens() bool {
+	return len(p.scopes.add)+len(p.scopes.suppress) > 0 ||
+		slices.ContainsFunc(p.claims, func(c claim) bool { return slices.Contains(c.tokens, AccessToken) }) ||
+		slices.ContainsFunc(p.suppress, func(s suppression) bool { return slices.Contains(s.tokens, AccessToken) })
+}
+
 // Attributes are the user attributes that the policy reads by name, sorted: those that claims name, and those that
 // expressions read with a literal name. An attribute whose name an expression computes is not among them.
 func (p *Program) Attributes() []string {

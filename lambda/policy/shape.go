@@ -190,11 +190,11 @@ func (m *mismatch) below(path string) *mismatch {
 func (s *shape) decode(v any) (any, *mismatch) {
 	switch s.kind {
 	case stringKind:
-		if v, ok := v.(string); ok {
+		if _, ok := v.(string); ok {
 			return v, nil
 		}
 	case boolKind:
-		if v, ok := v.(bool); ok {
+		if _, ok := v.(bool); ok {
 			return v, nil
 		}
 	case intKind:
@@ -222,8 +222,8 @@ func (s *shape) decode(v any) (any, *mismatch) {
 }
 
 func (s *shape) decodeList(v any) (any, *mismatch) {
-	if texts, ok := v.([]string); ok && s.elem.kind == stringKind {
-		return texts, nil
+	if _, ok := v.([]string); ok && s.elem.kind == stringKind {
+		return v, nil
 	}
 	list, ok := v.([]any)
 	if !ok {

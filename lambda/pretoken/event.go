@@ -142,6 +142,16 @@ type response struct {
 	} `json:"claimsAndScopeOverrideDetails"`
 }
 
+// responseV1 is the answer of trigger version V1_0, which shapes ID tokens alone, with texts for values. Its groups are
+// those of the access token too.
+type responseV1 struct {
+	Details struct {
+		ClaimsToAddOrOverride map[string]string `json:"claimsToAddOrOverride,omitempty"`
+		ClaimsToSuppress      []string          `json:"claimsToSuppress,omitempty"`
+		Groups                *groupOverride    `json:"groupOverrideDetails,omitempty"`
+	} `json:"claimsOverrideDetails"`
+}
+
 type tokenGeneration struct {
 	ClaimsToAddOrOverride map[string]any `json:"claimsToAddOrOverride,omitempty"`
 	ClaimsToSuppress      []string       `json:"claimsToSuppress,omitempty"`
@@ -161,25 +171,43 @@ type groupOverride struct {
 	PreferredRole      string   `json:"preferredRole,omitempty"`
 }
 
-// answer is the event with the response to it.
-func (e event) answer(in *input, m policy.Minted) ([]byte, error) {
-	var r response
-	r.Details.IDToken = tokenGeneration{ClaimsToAddOrOverride: m.ID, ClaimsToSuppress: m.SuppressInID}
-	r.Details.AccessToken = tokenGeneration{
-		ClaimsToAddOrOverride: m.Access,
-		ClaimsToSuppress:      m.SuppressInAccess,
-		ScopesToAdd:           m.ScopesToAdd,
-		ScopesToSuppress:      m.ScopesToSuppress,
-	}
+// answer is the event with the response to it, in the form of a trigger version.
+func (e event) answer(in *input, m policy.Minted, version string) ([]byte, error) {
 	// A machine has no groups, so there are none to replace.
+	var groups *groupOverride
 	if had := in.Request.GroupConfiguration; m.ReplaceGroups && had != nil {
-		r.Details.Groups = &groupOverride{
-			GroupsToOverride:   m.Groups,
-			IAMRolesToOverride: had.IAMRolesToOverride,
-			PreferredRole:      string(had.PreferredRole),
-		}
+		groups = &groupOverride{GroupsToOverride: m.Groups, IAMRolesToOverride: had.IAMRolesToOverride, PreferredRole: string(had.PreferredRole)}
 	}
-	encoded, err := encode(r)
+	var answer any
+	if version == V1 {
+		var r responseV1
+		r.Details.ClaimsToSuppress, r.Details.Groups = m.SuppressInID, groups
+		r.Details.ClaimsToAddOrOverride = make(map[string]string, len(m.ID))
+		for name, value := range m.ID {
+			text, isText := value.(string)
+			if !isText {
+				encoded, err := encode(value)
+				if err != nil {
+					return nil, err
+				}
+				text = string(encoded)
+			}
+			r.Details.ClaimsToAddOrOverride[name] = text
+		}
+		answer = r
+	} else {
+		var r response
+		r.Details.IDToken = tokenGeneration{ClaimsToAddOrOverride: m.ID, ClaimsToSuppress: m.SuppressInID}
+		r.Details.AccessToken = tokenGeneration{
+			ClaimsToAddOrOverride: m.Access,
+			ClaimsToSuppress:      m.SuppressInAccess,
+			ScopesToAdd:           m.ScopesToAdd,
+			ScopesToSuppress:      m.ScopesToSuppress,
+		}
+		r.Details.Groups = groups
+		answer = r
+	}
+	encoded, err := encode(answer)
 	if err != nil {
 		return nil, err
 	}

@@ -70,5 +70,10 @@ func (h *Handler) runHooks(ctx context.Context, in policy.SignIn, minted policy.
 		}
 		minted = r.minted
 	}
-	return h.Program.Accept(in, minted), nil
+	accepted := h.Program.Accept(in, minted)
+	shapes := len(accepted.Access) + len(accepted.SuppressInAccess) + len(accepted.ScopesToAdd) + len(accepted.ScopesToSuppress)
+	if h.Version == V1 && shapes > 0 {
+		return policy.Minted{Refusals: []policy.Reason{{Path: "hooks", Message: "shape the access token, which trigger version V1_0 cannot"}}}, nil
+	}
+	return accepted, nil
 }

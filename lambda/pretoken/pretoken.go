@@ -23,13 +23,21 @@ var (
 	errFault   = errors.New("sign-in is temporarily not possible")
 )
 
-// Handler answers pre token generation events of versions V2_0 and V3_0. It is a lambda.Handler.
+// V1 is the trigger version V1_0, see [Handler.Version].
+const V1 = "V1_0"
+
+// Handler answers pre token generation events. It is a lambda.Handler.
 type Handler struct {
 	// Program is the policy.
 	Program *policy.Program
 
 	// Params are the values of the policy's params.
 	Params map[string]string
+
+	// Version is the version with which the pool calls the trigger: V1_0, V2_0 or V3_0. What the event says of it is not
+	// relied upon. V1_0 shapes ID tokens alone, so it needs a policy that does not shape access tokens; values that are no
+	// text become their JSON. Default: V2_0.
+	Version string
 
 	// Lookup fetches the rows of the policy's lookups. Needed only when it has some.
 	Lookup LookupFunc
@@ -85,7 +93,7 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) (answer []byte, er
 		h.Logger.WarnContext(ctx, "mint", append(about, "outcome", "refused", "reasons", minted.Refusals)...)
 		return nil, errRefused
 	}
-	answer, err = e.answer(in, minted)
+	answer, err = e.answer(in, minted, h.Version)
 	if err != nil {
 		h.Logger.ErrorContext(ctx, "mint", append(about, "outcome", "fault", "error", "the answer cannot be encoded")...)
 		return nil, errFault

@@ -48,19 +48,22 @@ func Start(options ...Option) {
 }
 
 func fromEnvironment(options []Option) (*Handler, error) {
-	// What the event says about its version is not relied upon: the pool's configuration decides which answer it takes.
-	if version := os.Getenv("CLAIMSMITH_TRIGGER_VERSION"); version != "V2_0" && version != "V3_0" {
-		return nil, fmt.Errorf("CLAIMSMITH_TRIGGER_VERSION is %q; allowed are V2_0 and V3_0", version)
+	version := os.Getenv("CLAIMSMITH_TRIGGER_VERSION")
+	if version != V1 && version != "V2_0" && version != "V3_0" {
+		return nil, fmt.Errorf("CLAIMSMITH_TRIGGER_VERSION is %q; allowed are V1_0, V2_0 and V3_0", version)
 	}
 	program, err := boot.Policy()
 	if err != nil {
 		return nil, err
 	}
+	if version == V1 && program.ShapesAccessTokens() {
+		return nil, errors.New("CLAIMSMITH_TRIGGER_VERSION is V1_0, which cannot shape access tokens as the policy does; use V2_0 or V3_0")
+	}
 	params, err := boot.Params(os.Environ(), program.Params())
 	if err != nil {
 		return nil, err
 	}
-	h := &Handler{Program: program, Params: params, Logger: boot.Logger(os.Stdout, os.Getenv("AWS_LAMBDA_LOG_LEVEL"))}
+	h := &Handler{Program: program, Params: params, Version: version, Logger: boot.Logger(os.Stdout, os.Getenv("AWS_LAMBDA_LOG_LEVEL"))}
 	for _, option := range options {
 		if err := option.apply(h); err != nil {
 			return nil, err

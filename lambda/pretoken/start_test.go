@@ -23,8 +23,8 @@ func TestFromEnvironment(t *testing.T) {
 	t.Cleanup(func() { os.Remove(file) })
 
 	for _, c := range []struct{ version, stage, want string }{
-		{"", "", `CLAIMSMITH_TRIGGER_VERSION is ""; allowed are V2_0 and V3_0`},
-		{"V1_0", "", `CLAIMSMITH_TRIGGER_VERSION is "V1_0"; allowed are V2_0 and V3_0`},
+		{"", "", `CLAIMSMITH_TRIGGER_VERSION is ""; allowed are V1_0, V2_0 and V3_0`},
+		{"V1_0", "", `CLAIMSMITH_TRIGGER_VERSION is V1_0, which cannot shape access tokens as the policy does; use V2_0 or V3_0`},
 		{"V2_0", "", `the policy's param "stage" has no value`},
 		{"V2_0", "prod", ""},
 		{"V3_0", "prod", ""},

@@ -54,6 +54,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/claimsmith/claimsmith/lambda/internal/strictjson"
 )
@@ -111,7 +112,7 @@ type KeySet interface {
 	Key(ctx context.Context, issuer, kid string) (*rsa.PublicKey, error)
 }
 
-// Token is a verified access token. It is to be read, not changed: calls of Verify with the same text share one.
+// Token is a verified token. It is to be read, not changed: calls of Verify with the same text share one.
 type Token struct {
 	// Claims is the whole payload. Numbers are [json.Number], so integers of any size are exact.
 	Claims map[string]any
@@ -134,6 +135,9 @@ type RejectedError struct {
 }
 
 func (e *RejectedError) Error() string { return "token: rejected: " + e.Reason }
+
+// ErrIDToken is the [*RejectedError] of [Verifier.Verify] for what says that it is an ID token.
+var ErrIDToken error = &RejectedError{Reason: "token_use: this is an ID token, which proves who signed in and grants nothing; send the access token"}
 
 func reject(format string, args ...any) error {
 	return &RejectedError{Reason: fmt.Sprintf(format, args...)}
@@ -258,19 +262,33 @@ func (v *Verifier) Prefetch(ctx context.Context) error {
 //
 // Neither a user (sub, username) nor groups nor scopes are required: a machine's token has no user.
 func (v *Verifier) Verify(ctx context.Context, raw string) (*Token, error) {
+	return v.verify(ctx, raw, "access")
+}
+
+// VerifyIDToken is Verify for an ID token: its aud must be one of the app clients. Such a token is no permission by itself,
+// and shows attributes as users wrote them. It is for a time in which clients change over to access tokens.
+func (v *Verifier) VerifyIDToken(ctx context.Context, raw string) (*Token, error) {
+	return v.verify(ctx, raw, "id")
+}
+
+func (v *Verifier) verify(ctx context.Context, raw, use string) (*Token, error) {
 	if len(raw) > maxTokenBytes {
 		return nil, reject("size: the token has %d bytes, allowed are %d", len(raw), maxTokenBytes)
 	}
-	digest, id := digests(raw)
-	c := v.seen.get(id)
+	// The digest of the first two parts, as they arrived, is what the signature is over, and what a known token is found by.
+	end := max(strings.LastIndexByte(raw, '.'), 0)
+	digest := sha256.Sum256(unsafe.Slice(unsafe.StringData(raw), end)) // without a copy
+	c := v.seen.get(digest, raw[end:])
 	known := c != nil
 	if !known {
 		// First everything that needs neither a key nor a clock. Whatever fails here is final, whoever wrote the token, and
 		// costs neither arithmetic nor a fetch; nothing of it is trusted until the signature holds.
 		var err error
-		if c, err = v.read(raw); err != nil {
+		if c, err = v.read(raw, use); err != nil {
 			return nil, err
 		}
+	} else if err := checkUse(c.Claims, use); err != nil {
+		return nil, err
 	}
 	now := v.now()
 	if !now.Before(c.Expiry) {
@@ -281,8 +299,8 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (*Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !known || !key.Equal(c.key) {
-		if err := c.verify(key, digest); err != nil {
+	if !known || key != c.key && !key.Equal(c.key) {
+		if err := c.verify(key, digest[:]); err != nil {
 			return nil, err
 		}
 	}
@@ -293,7 +311,7 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (*Token, error) {
 	}
 	if !known {
 		c.key = key
-		v.seen.add(id, c, len(raw))
+		v.seen.add(digest, c, raw[end:], len(raw))
 	}
 	return &c.Token, nil
 }
@@ -308,7 +326,7 @@ type candidate struct {
 }
 
 // read takes a token apart and checks whatever the token alone tells.
-func (v *Verifier) read(raw string) (*candidate, error) {
+func (v *Verifier) read(raw, use string) (*candidate, error) {
 	parts, err := parse(raw)
 	if err != nil {
 		return nil, err
@@ -322,7 +340,10 @@ func (v *Verifier) read(raw string) (*candidate, error) {
 	if pool == nil {
 		return nil, reject("iss: expected one of %q, got %s", v.issuers, quote(iss))
 	}
-	if err := pool.check(parts.payload); err != nil {
+	if err := checkUse(parts.payload, use); err != nil {
+		return nil, err
+	}
+	if err := pool.check(parts.payload, use); err != nil {
 		return nil, err
 	}
 	times, err := readTimes(parts.payload)
@@ -414,18 +435,31 @@ func checkHeader(header map[string]any) (kid string, err error) {
 	return kid, nil
 }
 
-// check checks the claims that say what the token is for.
-func (p *Pool) check(claims map[string]any) error {
+func checkUse(claims map[string]any, want string) error {
 	switch use, _ := claims["token_use"].(string); use {
-	case "access":
+	case want:
+		return nil
 	case "id":
-		return reject("token_use: this is an ID token, which proves who signed in and grants nothing; send the access token")
+		return ErrIDToken
 	default:
-		return reject("token_use: expected \"access\"")
+		return reject("token_use: expected %q", want)
 	}
-	client, _ := claims["client_id"].(string)
+}
+
+// check checks the claims that say whom the token is for.
+func (p *Pool) check(claims map[string]any, use string) error {
+	issuedTo := "client_id"
+	if use == "id" {
+		issuedTo = "aud"
+		for _, name := range []string{"client_id", "scope"} { // which others would take for an access token's
+			if _, ok := claims[name]; ok {
+				return reject("%s: expected none in an ID token", name)
+			}
+		}
+	}
+	client, _ := claims[issuedTo].(string)
 	if !slices.Contains(p.ClientIDs, client) {
-		return reject("client_id: expected one of %q, the clients allowed for user pool %s", p.ClientIDs, p.ID)
+		return reject("%s: expected one of %q, the clients allowed for user pool %s", issuedTo, p.ClientIDs, p.ID)
 	}
 	// Who relies on these must not have to ask what they are.
 	for _, name := range []string{"sub", "username", "scope"} {
@@ -492,18 +526,6 @@ func numericDate(claim any) (time.Time, bool) {
 	}
 	whole, fraction := math.Modf(seconds)
 	return time.Unix(int64(whole), int64(fraction*1e9)), true
-}
-
-// digests returns the digest of what the signature is over, the first two parts as they arrived, and that of the whole text,
-// which it takes no second pass to get.
-func digests(raw string) (signed []byte, whole [sha256.Size]byte) {
-	end := max(strings.LastIndexByte(raw, '.'), 0)
-	hash, text := sha256.New(), []byte(raw)
-	hash.Write(text[:end])
-	signed = hash.Sum(nil)
-	hash.Write(text[end:])
-	hash.Sum(whole[:0])
-	return signed, whole
 }
 
 func (c *candidate) verify(key *rsa.PublicKey, digest []byte) error {

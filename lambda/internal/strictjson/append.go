@@ -32,27 +32,30 @@ func Append(dst []byte, value any) ([]byte, error) {
 		}
 		return append(dst, '}'), nil
 	case []any:
-		return appendAll(dst, v)
+		dst = append(dst, '[')
+		for i, element := range v {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			var err error
+			if dst, err = Append(dst, element); err != nil {
+				return nil, err
+			}
+		}
+		return append(dst, ']'), nil
 	case []string:
-		return appendAll(dst, v)
+		dst = append(dst, '[')
+		for i, text := range v {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = AppendText(dst, text)
+		}
+		return append(dst, ']'), nil
 	default:
 		encoded, err := json.Marshal(v)
 		return append(dst, encoded...), err
 	}
-}
-
-func appendAll[T any](dst []byte, values []T) ([]byte, error) {
-	dst = append(dst, '[')
-	for i, value := range values {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		var err error
-		if dst, err = Append(dst, value); err != nil {
-			return nil, err
-		}
-	}
-	return append(dst, ']'), nil
 }
 
 // AppendText appends a JSON string to dst. What is not Unicode is replaced.

@@ -3,7 +3,6 @@ package strictjson
 import (
 	"fmt"
 	"strings"
-	"unicode/utf8"
 )
 
 // Reader reads JSON value by value. Each method reads the value that comes next. What is null counts as absent: it leaves
@@ -15,12 +14,10 @@ type Reader struct {
 	depth int
 }
 
-// NewReader returns a reader of data.
+// NewReader returns a reader of a copy of data: Lambda's runtime uses the memory of an event again for the next one.
 func NewReader(data []byte) (*Reader, error) {
-	if !utf8.Valid(data) {
-		return nil, errUTF8
-	}
-	return &Reader{p: parser{s: string(data)}, depth: 1}, nil
+	p, err := newParser(string(data))
+	return &Reader{p: p, depth: 1}, err
 }
 
 // Object reads an object: it calls member for each of its members, which must read the value.

@@ -6,7 +6,7 @@
 //	…
 //	raw := pool.AccessToken(nil)
 //	old := pool.AccessToken(map[string]any{"exp": pool.Now().Unix() - 1})
-//	id  := pool.AccessToken(map[string]any{"token_use": "id", "client_id": tokentest.Absent})
+//	id  := pool.IDToken(nil)
 //
 // With a network, serve the pool, for it is an [http.Handler], and point the verifier at it:
 //
@@ -125,6 +125,17 @@ func (p *Pool) Claims(changes map[string]any) map[string]any {
 	maps.Copy(claims, changes)
 	maps.DeleteFunc(claims, func(_ string, value any) bool { return value == Absent })
 	return claims
+}
+
+// IDToken signs the claims of an ID token of the same user, with the given claims added, replaced, or taken away if they
+// are [Absent].
+func (p *Pool) IDToken(changes map[string]any) string {
+	claims := map[string]any{
+		"token_use": "id", "aud": p.ClientID, "cognito:username": "owner", "email": "owner@example.com", "email_verified": true,
+		"client_id": Absent, "scope": Absent, "version": Absent, "username": Absent,
+	}
+	maps.Copy(claims, changes)
+	return p.AccessToken(claims)
 }
 
 // AccessToken signs [Pool.Claims].

@@ -384,6 +384,13 @@ func authorizer(a policy.ExplainedAuthorizer) section {
 	} else {
 		s.Notes = append(s.Notes, say("Decisions must not be cached, since no cache can be keyed on all that they depend on: "+strings.Join(a.Uncacheable, "; ")+"."))
 	}
+	if until := a.IDTokens.Until; until != "" {
+		where := say("ID tokens are accepted too, until " + until + ".")
+		if routes := a.IDTokens.Routes; routes != nil {
+			where = append(append(say("ID tokens are accepted too, until "+until+", on "), codes(routes)...), span{".", false})
+		}
+		s.Notes = append(s.Notes, where)
+	}
 	if len(a.Context) > 0 {
 		s.Notes = append(s.Notes, append(say("The backend gets "), append(codes(a.Context), span{".", false})...))
 	}
