@@ -10,7 +10,9 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -157,22 +159,110 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// The process as it is deployed: what it posts to Lambda's runtime API is what Cognito gets, and what is posted as an error
+// counts in the function's metric Errors.
+func TestTheFunctionAsDeployed(t *testing.T) {
+	t.Parallel()
+	dynamo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		switch {
+		case strings.Contains(string(body), `"S":"pro"`):
+			io.WriteString(w, `{"Item": {"plan": {"S": "pro"}}}`)
+		case strings.Contains(string(body), `"S":"nobody"`):
+			io.WriteString(w, `{}`)
+		default:
+			w.WriteHeader(http.StatusBadRequest)
+			io.WriteString(w, `{"__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException", "message": "secret"}`)
+		}
+	}))
+	t.Cleanup(dynamo.Close)
+
+	type post struct{ to, body string }
+	events, posts := make(chan string, 1), make(chan post)
+	runtime := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet { // the next event
+			select {
+			case event := <-events:
+				w.Header().Set("Lambda-Runtime-Aws-Request-Id", "id")
+				w.Header().Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(time.Now().Add(time.Minute).UnixMilli(), 10))
+				io.WriteString(w, event)
+			case <-r.Context().Done():
+			}
+			return
+		}
+		body, _ := io.ReadAll(r.Body)
+		w.WriteHeader(http.StatusAccepted)
+		posts <- post{path.Base(r.URL.Path), string(body)}
+	}))
+	t.Cleanup(runtime.Close)
+
+	bootstrap := build(t)
+	if err := os.WriteFile(filepath.Join(filepath.Dir(bootstrap), "policy.json"), []byte(`{
+		"lookups": {"tier": {"table": "subscriptions", "key": {"pk": "user.attributes.sub"}, "type": {"plan": "string"}}},
+		"claims": {"plan": {"expr": "lookup.tier.plan"}}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), bootstrap)
+	cmd.Stdout, cmd.Stderr = &log, &log
+	cmd.Env = []string{
+		"CLAIMSMITH_TRIGGER_VERSION=V2_0", `CLAIMSMITH_LOOKUP_TABLES={"subscriptions": "subscriptions"}`, "CLAIMSMITH_LOOKUP_BUDGET=1m",
+		"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(runtime.URL, "http://"), "AWS_ENDPOINT_URL=" + dynamo.URL,
+		"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=key", "AWS_SECRET_ACCESS_KEY=secret",
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ sub, to, body string }{
+		{"pro", "response", `"response":{"claimsAndScopeOverrideDetails":{"accessTokenGeneration":{"claimsToAddOrOverride":{"plan":"pro"}}}}`},
+		{"nobody", "error", `"errorMessage":"` + refused + `"`},
+		{"throttled", "error", `"errorMessage":"` + fault + `"`},
+		{"pro", "response", `"plan":"pro"`}, // it goes on
+	} {
+		events <- `{"request": {"userAttributes": {"sub": "` + c.sub + `"}}, "response": {}}`
+		select {
+		case got := <-posts:
+			if got.to != c.to || !strings.Contains(got.body, c.body) || strings.Contains(got.body, "secret") {
+				t.Errorf("%s: posts %+v, want %s with %s", c.sub, got, c.to, c.body)
+			}
+		case <-time.After(time.Minute):
+			t.Fatalf("%s: no answer", c.sub)
+		}
+	}
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	for _, want := range []string{`"outcome":"issued"`, `"message":"there is no such row"`, `"message":"DynamoDB answers ThrottlingException"`} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log lacks %s: %s", want, &log)
+		}
+	}
+	if strings.Contains(log.String(), "secret") || strings.Contains(log.String(), "nobody") {
+		t.Errorf("data is in the log: %s", &log)
+	}
+}
+
+// build builds the function into a folder of its own.
+func build(t *testing.T) string {
+	t.Helper()
+	bootstrap := filepath.Join(t.TempDir(), "bootstrap")
+	if out, err := exec.Command("go", "build", "-o", bootstrap, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return bootstrap
+}
+
 // Without a policy that it can use the function does not start: Lambda then tells Cognito that the runtime exited, and no
 // tokens are issued.
 func TestAFunctionWithoutItsPolicyDoesNotStart(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	bootstrap := filepath.Join(dir, "bootstrap")
-	if out, err := exec.Command("go", "build", "-o", bootstrap, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	bootstrap := build(t)
 	for _, c := range []struct{ policy, tables, want string }{
 		{"", `{}`, "policy.json: no such file or directory"},
 		{`{"claims": {"a": {"valu`, `{}`, "policy.json:1:24: not valid YAML"},
 		{`{"claims": {"sub": {"value": "x"}}}`, `{}`, `claim "sub" is protected by Cognito`},
 		{`{"claims": {}}`, ``, "CLAIMSMITH_LOOKUP_TABLES is no JSON object of table names"},
 	} {
-		file := filepath.Join(dir, "policy.json")
+		file := filepath.Join(filepath.Dir(bootstrap), "policy.json")
 		if c.policy != "" {
 			if err := os.WriteFile(file, []byte(c.policy), 0o600); err != nil {
 				t.Fatal(err)
