@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -41,6 +42,7 @@ type faultCase struct {
 	claims string // the claims that are minted, or
 	err    string // what Cognito gets instead
 	log    string
+	counts string // of the metrics: outcome, failed lookups, what was omitted
 }
 
 func (c faultCase) run(t *testing.T) {
@@ -70,7 +72,11 @@ claims:
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
-	h := &pretoken.Handler{Program: program, Lookup: fetcher.Fetch, Logger: slog.New(slog.NewJSONHandler(&log, nil))}
+	var counts string
+	h := &pretoken.Handler{
+		Program: program, Lookup: fetcher.Fetch, Logger: slog.New(slog.NewJSONHandler(&log, nil)),
+		Observe: func(o pretoken.Observation) { counts = fmt.Sprint(o.Outcome, " ", o.LookupFailures, " ", o.Omitted) },
+	}
 	if c.hook != nil {
 		h.Hooks = []pretoken.Hook{c.hook}
 	}
@@ -88,6 +94,9 @@ claims:
 	}
 	if strings.Contains(log.String(), "secret") {
 		t.Errorf("data is in the log: %s", &log)
+	}
+	if counts != c.counts {
+		t.Errorf("counted %q, want %q", counts, c.counts)
 	}
 }
 
@@ -122,35 +131,35 @@ func TestFaults(t *testing.T) {
 		isOmitted = `"omitted":[{"path":"lookups.tier","message":"`
 	)
 	for _, c := range []faultCase{
-		{name: "no fault", table: row, claims: pro, log: `"outcome":"issued"`},
+		{name: "no fault", counts: "issued 0 0", table: row, claims: pro, log: `"outcome":"issued"`},
 
-		{name: "throttled, deny", table: throttled, err: fault, log: isFault + "DynamoDB answers ThrottlingException"},
-		{name: "throttled, omit", table: throttled, policy: onError + "omit", claims: nothing, log: isOmitted + "DynamoDB answers ThrottlingException"},
-		{name: "throttled, default", table: throttled, policy: onError + useFree, claims: free, log: isOmitted + "DynamoDB answers ThrottlingException"},
+		{name: "throttled, deny", counts: "fault 1 0", table: throttled, err: fault, log: isFault + "DynamoDB answers ThrottlingException"},
+		{name: "throttled, omit", counts: "issued 1 1", table: throttled, policy: onError + "omit", claims: nothing, log: isOmitted + "DynamoDB answers ThrottlingException"},
+		{name: "throttled, default", counts: "issued 1 1", table: throttled, policy: onError + useFree, claims: free, log: isOmitted + "DynamoDB answers ThrottlingException"},
 
-		{name: "no permission, deny", table: forbidden, err: fault, log: isFault + "DynamoDB answers AccessDeniedException"},
-		{name: "no permission, omit", table: forbidden, policy: onError + "omit", claims: nothing, log: isOmitted + "DynamoDB answers AccessDeniedException"},
-		{name: "no permission, default", table: forbidden, policy: onError + useFree, claims: free, log: isOmitted + "DynamoDB answers AccessDeniedException"},
+		{name: "no permission, deny", counts: "fault 1 0", table: forbidden, err: fault, log: isFault + "DynamoDB answers AccessDeniedException"},
+		{name: "no permission, omit", counts: "issued 1 1", table: forbidden, policy: onError + "omit", claims: nothing, log: isOmitted + "DynamoDB answers AccessDeniedException"},
+		{name: "no permission, default", counts: "issued 1 1", table: forbidden, policy: onError + useFree, claims: free, log: isOmitted + "DynamoDB answers AccessDeniedException"},
 
-		{name: "timeout, deny", table: hanging, err: fault, log: "no answer from DynamoDB within 300ms"},
-		{name: "timeout, omit", table: hanging, policy: onError + "omit", claims: nothing, log: "no answer from DynamoDB within 300ms"},
-		{name: "timeout, default", table: hanging, policy: onError + useFree, claims: free, log: "no answer from DynamoDB within 300ms"},
+		{name: "timeout, deny", counts: "fault 1 0", table: hanging, err: fault, log: "no answer from DynamoDB within 300ms"},
+		{name: "timeout, omit", counts: "issued 1 1", table: hanging, policy: onError + "omit", claims: nothing, log: "no answer from DynamoDB within 300ms"},
+		{name: "timeout, default", counts: "issued 1 1", table: hanging, policy: onError + useFree, claims: free, log: "no answer from DynamoDB within 300ms"},
 
-		{name: "wrong shape, deny", table: misshapen, err: fault, log: isFault + "lookup.tier.plan is no string"},
-		{name: "wrong shape, omit", table: misshapen, policy: onError + "omit", claims: nothing, log: isOmitted + "lookup.tier.plan is no string"},
-		{name: "wrong shape, default", table: misshapen, policy: onError + useFree, claims: free, log: isOmitted + "lookup.tier.plan is no string"},
+		{name: "wrong shape, deny", counts: "fault 0 0", table: misshapen, err: fault, log: isFault + "lookup.tier.plan is no string"},
+		{name: "wrong shape, omit", counts: "issued 0 1", table: misshapen, policy: onError + "omit", claims: nothing, log: isOmitted + "lookup.tier.plan is no string"},
+		{name: "wrong shape, default", counts: "issued 0 1", table: misshapen, policy: onError + useFree, claims: free, log: isOmitted + "lookup.tier.plan is no string"},
 
-		{name: "missing row, deny", table: missing, err: refused, log: `"outcome":"refused","reasons":[{"path":"lookups.tier","message":"there is no such row"}]`},
-		{name: "missing row, omit", table: missing, policy: ", onMissing: omit", claims: nothing, log: `"outcome":"issued"`},
-		{name: "missing row, default", table: missing, policy: ", onMissing: " + useFree, claims: free, log: `"outcome":"issued"`},
+		{name: "missing row, deny", counts: "refused 0 0", table: missing, err: refused, log: `"outcome":"refused","reasons":[{"path":"lookups.tier","message":"there is no such row"}]`},
+		{name: "missing row, omit", counts: "issued 0 0", table: missing, policy: ", onMissing: omit", claims: nothing, log: `"outcome":"issued"`},
+		{name: "missing row, default", counts: "issued 0 0", table: missing, policy: ", onMissing: " + useFree, claims: free, log: `"outcome":"issued"`},
 
-		{name: "bad attribute, deny", table: row, extra: "\n  seats: {attribute: 'custom:seats', as: int}", err: refused, log: `"outcome":"refused","reasons":[{"path":"claims.seats","message":"attribute: is no int"}]`},
-		{name: "bad attribute, omit", table: row, extra: "\n  seats: {attribute: 'custom:seats', as: int, onError: omit}", claims: pro, log: `"omitted":[{"path":"claims.seats","message":"attribute: is no int"}]`},
+		{name: "bad attribute, deny", counts: "refused 0 0", table: row, extra: "\n  seats: {attribute: 'custom:seats', as: int}", err: refused, log: `"outcome":"refused","reasons":[{"path":"claims.seats","message":"attribute: is no int"}]`},
+		{name: "bad attribute, omit", counts: "issued 0 1", table: row, extra: "\n  seats: {attribute: 'custom:seats', as: int, onError: omit}", claims: pro, log: `"omitted":[{"path":"claims.seats","message":"attribute: is no int"}]`},
 
-		{name: "panic in a hook", table: row, hook: func(context.Context, policy.SignIn, *policy.Minted) error { panic("secret") }, err: fault, log: `"outcome":"fault","error":"hooks[0]: panic of type string"`},
-		{name: "error of a hook", table: row, hook: func(context.Context, policy.SignIn, *policy.Minted) error { return errors.New("secret") }, err: fault, log: `"outcome":"fault","error":"hooks[0]: error of type *errors.errorString"`},
-		{name: "a hook denies", table: row, hook: func(context.Context, policy.SignIn, *policy.Minted) error { return pretoken.Deny("closed") }, err: refused, log: `"outcome":"refused","reasons":[{"path":"hooks[0]","message":"closed"}]`},
-		{name: "a hook sets what it must not", table: row, hook: func(_ context.Context, _ policy.SignIn, out *policy.Minted) error {
+		{name: "panic in a hook", counts: "fault 0 0", table: row, hook: func(context.Context, policy.SignIn, *policy.Minted) error { panic("secret") }, err: fault, log: `"outcome":"fault","error":"hooks[0]: panic of type string"`},
+		{name: "error of a hook", counts: "fault 0 0", table: row, hook: func(context.Context, policy.SignIn, *policy.Minted) error { return errors.New("secret") }, err: fault, log: `"outcome":"fault","error":"hooks[0]: error of type *errors.errorString"`},
+		{name: "a hook denies", counts: "refused 0 0", table: row, hook: func(context.Context, policy.SignIn, *policy.Minted) error { return pretoken.Deny("closed") }, err: refused, log: `"outcome":"refused","reasons":[{"path":"hooks[0]","message":"closed"}]`},
+		{name: "a hook sets what it must not", counts: "refused 0 0", table: row, hook: func(_ context.Context, _ policy.SignIn, out *policy.Minted) error {
 			out.Access["sub"] = "secret"
 			return nil
 		}, err: refused, log: `"outcome":"refused","reasons":[{"path":"claims.sub"`},
