@@ -16,7 +16,7 @@ var allowed = map[string][]string{
 	"lambda/policy":                {"cel.dev/", "go.yaml.in/yaml/"},
 	"lambda/policy/policytest":     {"lambda/policy", "lambda/pretoken", "go.yaml.in/yaml/"},
 	"lambda/policy/cmd/claimsmith": {"lambda/policy", "lambda/policy/policytest"},
-	"lambda/pretoken":              {"lambda/policy", "lambda/internal/boot", "lambda/internal/metrics", "lambda/internal/owncode", "github.com/aws/aws-lambda-go/"},
+	"lambda/pretoken":              {"lambda/internal/strictjson", "lambda/policy", "lambda/internal/boot", "lambda/internal/metrics", "lambda/internal/owncode", "github.com/aws/aws-lambda-go/"},
 	"lambda/lookup":                {"lambda/policy", "lambda/pretoken", "github.com/aws/aws-sdk-go-v2/", "github.com/aws/smithy-go"},
 	"lambda/token":                 {"lambda/internal/strictjson", "github.com/go-jose/go-jose/v4"},
 	"lambda/token/tokentest":       {"lambda/token", "github.com/go-jose/go-jose/v4"},

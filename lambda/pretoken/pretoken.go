@@ -98,13 +98,13 @@ func (h *Handler) mint(ctx context.Context, payload []byte) (m minting) {
 	}()
 	ctx, cancel := owncode.Within(ctx, cmp.Or(h.Deadline, 4500*time.Millisecond))
 	defer cancel()
-	e, in, err := decode(payload)
+	e, in, err := decode(payload, h.Params)
 	if err != nil {
 		m.fail(err.Error())
 		return m
 	}
 	m.input = in
-	signIn := in.signIn(h.Params)
+	signIn := in.signIn
 	if requests := h.Program.Lookups(signIn); len(requests) > 0 && h.Lookup != nil {
 		start := time.Now()
 		signIn.Found = h.Lookup(ctx, requests)
@@ -146,7 +146,7 @@ func (m *minting) fail(cause string) {
 func (h *Handler) log(ctx context.Context, m *minting) {
 	attrs := make([]slog.Attr, 0, 8)
 	if m.input != nil {
-		attrs = append(attrs, slog.String("triggerSource", string(m.input.TriggerSource)), slog.String("clientId", string(m.input.CallerContext.ClientID)))
+		attrs = append(attrs, slog.String("triggerSource", m.input.signIn.TriggerSource), slog.String("clientId", m.input.signIn.ClientID))
 	}
 	if m.Lookup > 0 {
 		attrs = append(attrs, slog.Int64("lookupMicroseconds", m.Lookup.Microseconds()))
