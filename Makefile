@@ -83,7 +83,7 @@ validate: build/tmp need-go need-node $(CHECKERS) ## have cfn-lint, cfn-guard, C
 lifecycle: build/tmp need-go ## get Claimsmith as a user does; deploy, change and destroy apps on a local AWS
 	$(call say,apps that got Claimsmith from a module proxy)
 	@go build -o build/bin/demo ./example-app/demo
-	@test="go test -count=1 ./construct/internal/consumer"; \
+	@test="go test -count=1 ./construct/internal/consumer ./lambda/lookup"; \
 	if [ "$$(uname)" = Linux ]; then build/bin/demo -with $$test; else echo "NOT TESTED: deploying; the local AWS needs Linux"; $$test; fi
 
 .PHONY: demo

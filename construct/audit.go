@@ -23,7 +23,7 @@ type audit struct{ claims *tokenClaims }
 // Validate returns every problem, one text each. CDK adds the construct's path.
 func (v *audit) Validate() *[]*string {
 	findings := slices.Concat(v.claims.policy.problems, v.claims.paramFindings(), v.claims.tableFindings(),
-		v.claims.clientFindings, v.claims.compositionFindings())
+		v.claims.codeFindings(), v.claims.clientFindings, v.claims.compositionFindings())
 	for _, name := range slices.Sorted(maps.Keys(v.claims.authorizers)) {
 		findings = append(findings, v.claims.authorizers[name].findings()...)
 	}

@@ -40,6 +40,9 @@ func (p *TokenClaimsProps) validateComposition() []error {
 			}
 		}
 	}
+	if p.MintedElsewhere && (len(p.LookupTables) > 0 || p.LookupBudget != 0) {
+		refuse("LookupTables and LookupBudget are for the claims function, but MintedElsewhere is set and there is none: leave them out")
+	}
 	imported := p.UserPool != nil && appPool(p.UserPool) == nil && !p.MintedElsewhere
 	if p.ReplacedTriggerArn != "" && !imported {
 		refuse("ReplacedTriggerArn is for an imported UserPool whose trigger is replaced: leave it out")

@@ -35,6 +35,8 @@ func TestContradictionsOfCompositionAreRefused(t *testing.T) {
 		{"created pool", func(p *construct.TokenClaimsProps) { p.UserPool = created }, ""},
 		{"imported pool", func(p *construct.TokenClaimsProps) { p.UserPool = imported }, ""},
 		{"minted elsewhere", func(p *construct.TokenClaimsProps) { p.MintedElsewhere = true }, ""},
+		{"tables for a function that is elsewhere", func(p *construct.TokenClaimsProps) { p.MintedElsewhere, p.LookupBudget = true, time.Second },
+			"props.LookupTables and LookupBudget are for the claims function, but MintedElsewhere is set and there is none: leave them out"},
 		{"properties of a pool that is not created", func(p *construct.TokenClaimsProps) {
 			p.UserPool, p.UserPoolProps, p.FeaturePlan = created, &awscognito.UserPoolProps{}, awscognito.FeaturePlan_PLUS
 			p.StandardThreatProtectionMode, p.IssuerType = awscognito.StandardThreatProtectionMode_AUDIT_ONLY, construct.IssuerTypeOriginal

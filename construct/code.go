@@ -56,12 +56,8 @@ func GoCode(scope constructs.Construct, pkg string, arch awslambda.Architecture)
 }
 
 // Program is what one of the construct's functions runs: [GoMain] or [Binary]. The policy is put beside it as
-// policy.json, with policy.checked for a quick start, which is where it finds it, as in
-//
-//	executable, err := os.Executable()
-//	program, err := policy.Load(os.DirFS(filepath.Dir(executable)))
-//
-// The environment is that of Claimsmith's own programs, which the comments of lambda/claims and lambda/authorizer list.
+// policy.json, and its environment is that of Claimsmith's own programs: its main calls pretoken.Start or apigw.Start, which
+// need both, with hooks of its own.
 type Program interface {
 	// bootstrap is the program for that GOARCH. cache is a folder for what was built.
 	bootstrap(cache, arch string) (gobuild.File, error)
@@ -77,9 +73,9 @@ func GoMain(pkg string) Program { return goMain(pkg) }
 //
 //	dir=$(go list -mod=readonly -m -f '{{.Dir}}' github.com/claimsmith/claimsmith)
 //	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 GOWORK=off go build -C "$dir" -o "$PWD/dist/" -trimpath -tags lambda.norpc \
-//		./lambda/claims ./lambda/authorizer
+//		./lambda/claims ./lambda/claimslookup ./lambda/authorizer
 //
-// They must be those of the Claimsmith version that the app requires.
+// They must be those of the Claimsmith version that the app requires. A policy with lookups needs claimslookup.
 func Binary(path string) Program { return binary(path) }
 
 type goMain string

@@ -6,11 +6,15 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscognito"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/claimsmith/claimsmith/construct"
@@ -51,10 +55,14 @@ func TestEverythingSetIsTheGolden(t *testing.T) {
 	auth := f.claims(func(p *construct.TokenClaimsProps) {
 		p.Policy = construct.PolicyFile(policyFile(t, `
 params: [stage]
-claims: {stage: {expr: params.stage}}
+lookups: {tier: {table: subscriptions, key: {pk: "user.attributes.sub"}, type: {plan: string}, onMissing: {default: {plan: free}}, when: "!client.is_machine"}}
+claims: {stage: {expr: params.stage}, plan: {expr: "lookup.?tier.?plan"}}
+resourceServers: {documents: {import: Import documents}}
 authorizers: {Documents: {routes: {"GET /documents": [{rule: "claims.stage == 'prod' && request.sourceIp != ''"}]}}}
 `))
 		p.Params = map[string]string{"stage": "prod"}
+		p.LookupTables = map[string]awsdynamodb.ITable{"subscriptions": f.importedTable("Subscriptions")}
+		p.LookupBudget = 2 * time.Second
 		p.LambdaVersion = awscognito.LambdaVersion_V3_0
 		p.IssuerType = construct.IssuerTypeUpdated
 		p.FeaturePlan = awscognito.FeaturePlan_PLUS
@@ -74,7 +82,19 @@ authorizers: {Documents: {routes: {"GET /documents": [{rule: "claims.stage == 'p
 		p.SecurityGroups = []awsec2.ISecurityGroup{awsec2.SecurityGroup_FromSecurityGroupId(f.stack, jsii.String("Group"), jsii.String("sg-12345678"), nil)}
 	})
 	auth.AddClient("Web", nil)
+	auth.AddMachineClient("Importer", []string{"documents/import"}, nil)
 	api := f.api("Api", auth.HttpAuthorizer("Documents"), "GET /documents")
 	addRoutes(api, awsapigatewayv2.NewHttpNoneAuthorizer(), "GET /health")
 	snapshot.Match(t, f.stack, "testdata/everything.template.json")
+}
+
+func TestMonitoringIsTheGolden(t *testing.T) {
+	f := newFixture(t)
+	topic := awssns.Topic_FromTopicArn(f.stack, jsii.String("OnCall"), jsii.String("arn:aws:sns:us-east-1:123456789012:on-call"))
+	auth := f.claims(func(p *construct.TokenClaimsProps) {
+		p.Monitoring = &construct.Monitoring{AlarmActions: []awscloudwatch.IAlarmAction{awscloudwatchactions.NewSnsAction(topic)}}
+	})
+	auth.AddClient("Web", nil)
+	f.api("Api", auth.HttpAuthorizer("Documents"), documentRoutes...)
+	snapshot.Match(t, f.stack, "testdata/monitoring.template.json")
 }

@@ -4,7 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -12,20 +12,11 @@ import (
 // block is the only block of that language in docs/lookups.md that contains the text.
 func block(t *testing.T, language, containing string) string {
 	t.Helper()
-	document, err := os.ReadFile("../docs/lookups.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var found []string
-	for _, m := range regexp.MustCompile("(?s)\n```"+language+"\n(.*?)\n```\n").FindAllSubmatch(document, -1) {
-		if strings.Contains(string(m[1]), containing) {
-			found = append(found, string(m[1])+"\n")
-		}
-	}
+	found := slices.DeleteFunc(blocks(document(t, "lookups.md"), language), func(b string) bool { return !strings.Contains(b, containing) })
 	if len(found) != 1 {
 		t.Fatalf("docs/lookups.md has %d %s blocks with %q, want 1", len(found), language, containing)
 	}
-	return found[0]
+	return found[0] + "\n"
 }
 
 // The document's policy and stack belong together and synthesize without a warning.

@@ -35,6 +35,7 @@ func (t *tokenClaims) AddMachineClient(id string, scopes []string, options *awsc
 	case r.GenerateSecret != nil && !*r.GenerateSecret:
 		panic(fmt.Errorf("construct: AddMachineClient(%q): options.GenerateSecret is false, but a machine proves itself with a secret: leave it out", id))
 	}
+	t.needPool("AddMachineClient", id)
 	var allowed []awscognito.OAuthScope
 	for _, scope := range scopes {
 		if s := t.resourceServerScope(id, scope); s != nil {
@@ -50,7 +51,7 @@ func (t *tokenClaims) AddMachineClient(id string, scopes []string, options *awsc
 		r.AuthFlows = &awscognito.AuthFlow{UserSrp: jsii.Bool(false)} // no flow for users
 	}
 	client := t.AddClient(id, &r)
-	if t.props.LambdaVersion != awscognito.LambdaVersion_V3_0 {
+	if !t.props.MintedElsewhere && t.props.LambdaVersion != awscognito.LambdaVersion_V3_0 {
 		awscdk.Annotations_Of(client).AddWarningV2(jsii.String("claimsmith:machineWithoutClaims"), jsii.String(
 			"tokens of machines carry no claim of the policy, since Cognito asks the trigger about them only in version V3_0: "+
 				"set LambdaVersion to V3_0, or acknowledge this warning if scopes are all that rules about machines read"))

@@ -89,6 +89,28 @@ func TestMachinesWithoutV3AreAWarning(t *testing.T) {
 	f.wantWarning("/Stack/Auth/UserPool/Importer", "tokens of machines carry no claim of the policy")
 }
 
+// Whether the trigger elsewhere is of version V3_0 is not known here.
+func TestMachinesOfAPoolThatIsMintedForElsewhere(t *testing.T) {
+	f := newFixture(t)
+	withPool := func(pool awscognito.IUserPool) func(*construct.TokenClaimsProps) {
+		return func(p *construct.TokenClaimsProps) {
+			p.Policy = construct.PolicyFile(policyFile(t, machinePolicy))
+			p.UserPool, p.UserPoolProps, p.MintedElsewhere = pool, nil, true
+		}
+	}
+	auth := f.claims(withPool(f.importedPool("Pool", "us-east-1_Pool")))
+	auth.AddMachineClient("Importer", []string{"documents/import"}, nil)
+	f.api("Api", auth.HttpAuthorizer("Documents"), "GET /documents")
+	f.template().count("AWS::Cognito::UserPoolResourceServer", 1)
+	f.wantNoAnnotations()
+
+	poolless := newFixture(t).claims(withPool(nil))
+	want := `construct: AddMachineClient("M"): there is no pool to add it to: set props.UserPool, or add the client where the pool is and accept it here with AcceptPool`
+	if got := panicText(func() { poolless.AddMachineClient("M", []string{"documents/import"}, nil) }); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestScopesThatThePolicyDoesNotDeclareFailSynth(t *testing.T) {
 	f := newFixture(t)
 	auth := f.withVersion(machinePolicy, awscognito.LambdaVersion_V3_0)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -26,20 +27,21 @@ type TokenClaimsProps struct {
 	Policy PolicySource
 
 	// Params are the deploy-time values that the policy declares under params, by name. Values may be CDK tokens, such as
-	// an attribute of another resource, but nothing that refers to the user pool: the pool depends on the claim function.
+	// an attribute of another resource, but nothing that refers to the user pool: the pool depends on the claims function.
 	// They are environment variables of the functions, so they are no place for secrets. Default: none, which fits a
 	// policy that declares none; synth fails when the names differ.
 	Params map[string]string
 
-	// LookupTables are the DynamoDB tables that the policy's lookups read, by what the policy calls them: created here,
-	// existing, or imported (give an imported table its encryption key, if it has one). The claim function may read rows
-	// by key or query, whichever the policy does, and nothing else, and decrypt with the table's key. A table must not
-	// depend on the user pool, which depends on the claim function. Default: none, which fits a policy without lookups;
-	// synth fails when the names differ.
+	// LookupTables are the DynamoDB tables that the policy's lookups read, by what the policy calls them: tables of the
+	// app, in this or another of its stacks, or imported ones of this Region (with their encryption key, if they have one:
+	// FromTableAttributes takes it; a table of another account must allow the function in its own policy, too). The claims
+	// function may read rows by key or query, whichever the policy does, and nothing else, and decrypt with the table's
+	// key. A table must not depend on the user pool, which depends on the claims function. Default: none, which fits a
+	// policy without lookups; synth fails when the names differ.
 	LookupTables map[string]awsdynamodb.ITable
 
-	// LookupBudget is the time that all lookups of a sign-in together may take, retries included. Default: 1.5 seconds. At
-	// most 4: Cognito waits five for the function, its start included.
+	// LookupBudget is the time that all lookups of a sign-in together may take, retries included. Default: 1.5 seconds. It
+	// is 100 milliseconds to 4 seconds, and less than Timeout: Cognito waits five for the function, its start included.
 	LookupBudget time.Duration
 
 	// UserPool is the pool that is to mint the claims, instead of a new one.
@@ -132,9 +134,13 @@ type TokenClaimsProps struct {
 	// processes of the host needs the host's own.
 	Architecture awslambda.Architecture
 
-	// ClaimsProgram is what the claim function runs, and AuthorizerProgram what every authorizer function runs: a main
+	// ClaimsProgram is what the claims function runs, and AuthorizerProgram what every authorizer function runs: a main
 	// package of the app ([GoMain]), or one that was built elsewhere ([Binary]). Default: Claimsmith's own, built with the
 	// go command during synth.
+	//
+	// A program of the app calls pretoken.Start or apigw.Start with hooks: code of its own beside the policy, which may be
+	// an empty one. A hook of an authorizer may decide by more than the rules do, so that decisions are not cached then
+	// unless ResultsCacheTtl is set, and synth says so.
 	ClaimsProgram     Program
 	AuthorizerProgram Program
 
@@ -180,6 +186,21 @@ type TokenClaimsProps struct {
 
 	// LogGroup is where all functions log to. Default: each function has a log group of its own.
 	LogGroup awslogs.ILogGroup
+
+	// LogLevel is the least level of what the functions log. Default: INFO, with a line for each sign-in and each
+	// decision. WARN leaves out sign-ins that succeeded and all decisions but faults. Metrics do not depend on it.
+	LogLevel awslambda.ApplicationLogLevel
+
+	// MetricsNamespace is the CloudWatch namespace of the metrics that the functions write beside Lambda's own: decisions
+	// and why, mints, durations, key fetches, see docs/operations.md. They are billed by CloudWatch. Default:
+	// "Claimsmith". An empty one turns them off.
+	MetricsNamespace *string
+
+	// Monitoring adds alarms and a dashboard, which are billed by CloudWatch. Default: neither.
+	Monitoring *Monitoring
+
+	// Tracing is whether the functions are traced by X-Ray. Default: ACTIVE.
+	Tracing awslambda.Tracing
 
 	// EncryptionKey encrypts the functions' environment variables and the log groups that are created. A key that the app
 	// creates gets the policy that CloudWatch Logs needs; an imported one must have it. Default: keys that AWS owns.
@@ -241,8 +262,9 @@ const (
 // Cognito waits five seconds for the function.
 // https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-working-with-lambda-triggers.html
 const (
-	minLookupBudget = 100 * time.Millisecond
-	maxLookupBudget = 4 * time.Second
+	minLookupBudget     = 100 * time.Millisecond
+	defaultLookupBudget = 1500 * time.Millisecond
+	maxLookupBudget     = 4 * time.Second
 )
 
 const maxResultsCacheTtl = time.Hour // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html
@@ -300,6 +322,13 @@ func (p *TokenClaimsProps) Validate() error {
 			}
 		}
 	}
+	p.Monitoring.validate(refuse)
+	switch name := p.metricsNamespace(); {
+	case name == "" && p.Monitoring != nil:
+		refuse("MetricsNamespace is empty, but props.Monitoring watches the metrics in it: leave one of them out")
+	case strings.HasPrefix(name, "AWS/") || strings.HasPrefix(name, ":"):
+		refuse("MetricsNamespace is %q: CloudWatch takes none that begins with AWS/ or a colon", name)
+	}
 	errs = append(errs, p.validateComposition()...)
 	return errors.Join(errs...)
 }
@@ -343,6 +372,7 @@ func (p *TokenClaimsProps) withDefaults() TokenClaimsProps {
 	r.TokenSources = maps.Clone(p.TokenSources)
 	r.PublicRoutes = slices.Clone(p.PublicRoutes)
 	r.LookupTables = maps.Clone(p.LookupTables)
+	r.LookupBudget = cmp.Or(r.LookupBudget, defaultLookupBudget)
 	r.FeaturePlan = p.featurePlan()
 	r.RemovalPolicy = cmp.Or(r.RemovalPolicy, awscdk.RemovalPolicy_RETAIN)
 	r.LogRetention = cmp.Or(r.LogRetention, awslogs.RetentionDays_THREE_MONTHS)
@@ -350,6 +380,8 @@ func (p *TokenClaimsProps) withDefaults() TokenClaimsProps {
 	r.LambdaVersion = cmp.Or(r.LambdaVersion, awscognito.LambdaVersion_V2_0)
 	r.ReplacedTriggerVersion = cmp.Or(r.ReplacedTriggerVersion, awscognito.LambdaVersion_V1_0)
 	r.MemorySize = cmp.Or(r.MemorySize, 256)
+	r.Monitoring = p.Monitoring.clone()
+	r.Tracing = cmp.Or(r.Tracing, awslambda.Tracing_ACTIVE)
 	r.SecurityGroups = slices.Clone(p.SecurityGroups)
 	if r.Architecture == nil {
 		r.Architecture = awslambda.Architecture_ARM_64()
@@ -391,4 +423,12 @@ func (p *TokenClaimsProps) cacheTTL() time.Duration {
 		return time.Minute
 	}
 	return *p.ResultsCacheTtl
+}
+
+// metricsNamespace is the namespace, or empty when there are to be no metrics.
+func (p *TokenClaimsProps) metricsNamespace() string {
+	if p.MetricsNamespace == nil {
+		return "Claimsmith"
+	}
+	return *p.MetricsNamespace
 }

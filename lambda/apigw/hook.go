@@ -3,27 +3,26 @@ package apigw
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
+	"github.com/claimsmith/claimsmith/lambda/internal/owncode"
 	"github.com/claimsmith/claimsmith/lambda/policy"
 )
 
 // Hook is own code that may refuse a request which the policy allows. It can never allow one that the policy refuses, for
 // which it is not even run, nor change what the backend gets: claims and request are copies.
 //
-// claims are the verified token's payload, numbers as [json.Number]. A refusal that is not empty denies (403); it is logged
-// as the reason, never shown, and must hold no personal data. An error, a panic, and a hook that has not returned within
-// [Handler.HookTimeout] are faults: the request fails with 500, which API Gateway does not cache. The log then gets the
-// error's types alone.
+// claims are the verified token's payload, numbers as [json.Number]: of an access token, or of an ID token where the policy
+// still accepts them (token_use tells). A refusal that is not empty denies (403); it is logged as the reason, never shown,
+// and must hold no personal data. An error, a panic, and a hook that has not returned within [Handler.HookTimeout] are
+// faults: the request fails with 500, which API Gateway does not cache. The log then gets the error's types alone.
 //
-// API Gateway repeats a decision for as long as its cache says and for all requests that are the same in what the
-// policy's rules read. A hook that looks at anything else, be it another header or the time, needs the cache off:
-// ResultsCacheTtl 0 in the construct.
+// API Gateway repeats a decision for as long as its cache says, for all requests that are the same in what the policy's
+// rules read. The construct turns the cache off for a program of one's own, unless its ResultsCacheTtl is set: do that only
+// for hooks which go by nothing else of a request.
 type Hook func(ctx context.Context, claims map[string]any, request policy.Request) (refusal string, err error)
 
 // check asks the policy, and then the hooks if it allows the request.
@@ -32,11 +31,12 @@ func (h *Handler) check(ctx context.Context, claims map[string]any, request poli
 	if !decision.Allowed || len(h.Hooks) == 0 {
 		return decision, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, cmp.Or(h.HookTimeout, 3*time.Second))
+	ctx, cancel := owncode.Within(ctx, cmp.Or(h.HookTimeout, 3*time.Second))
 	defer cancel()
 	for i, hook := range h.Hooks {
 		name := fmt.Sprintf("hooks[%d]", i)
-		refusal, err := runHook(ctx, hook, copyOf(claims).(map[string]any), copyOfRequest(request))
+		own, ownRequest := copyOf(claims).(map[string]any), copyOfRequest(request)
+		refusal, err := owncode.Run(ctx, func() (string, error) { return hook(ctx, own, ownRequest) })
 		if err != nil {
 			return policy.Decision{}, fmt.Errorf("%s: %w", name, err)
 		}
@@ -45,38 +45,6 @@ func (h *Handler) check(ctx context.Context, claims map[string]any, request poli
 		}
 	}
 	return decision, nil
-}
-
-// runHook runs one hook until the context ends. Its errors are stripped of their texts, which tend to quote what was
-// asked for.
-func runHook(ctx context.Context, hook Hook, claims map[string]any, request policy.Request) (string, error) {
-	type result struct {
-		refusal string
-		err     error
-	}
-	done := make(chan result, 1)
-	go func() {
-		defer func() {
-			if r := recover(); r != nil {
-				done <- result{err: fmt.Errorf("panic of type %T", r)}
-			}
-		}()
-		refusal, err := hook(ctx, claims, request)
-		if err != nil {
-			var types []string
-			for e := err; e != nil; e = errors.Unwrap(e) {
-				types = append(types, fmt.Sprintf("%T", e))
-			}
-			err = fmt.Errorf("error of type %s", strings.Join(types, ", "))
-		}
-		done <- result{refusal, err}
-	}()
-	select {
-	case r := <-done:
-		return r.refusal, r.err
-	case <-ctx.Done():
-		return "", errors.New("has not returned in time")
-	}
 }
 
 // copyOf copies a value that was JSON.

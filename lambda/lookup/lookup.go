@@ -89,6 +89,8 @@ func FromEnvironment(getenv func(string) string) (*Fetcher, error) {
 	}
 	options := dynamodb.Options{
 		Region: region,
+		// Tables may be called by ARNs, and the endpoint is the Region's all the same.
+		AccountIDEndpointMode: aws.AccountIDEndpointModeDisabled,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{
 				AccessKeyID:     getenv("AWS_ACCESS_KEY_ID"),

@@ -76,7 +76,7 @@ func (m *minting) accept(p *Program, claims map[string]any, token Token, suppres
 	}
 	for i := range p.claims {
 		c := &p.claims[i]
-		if _, present := out[c.name]; c.required && c.when == nil && slices.Contains(c.tokens, token) && !present {
+		if _, given := claims[c.name]; c.required && c.when == nil && slices.Contains(c.tokens, token) && !given {
 			m.refuse(c.path, "is required, but there is no value for it")
 		}
 	}

@@ -113,11 +113,12 @@ func TestClaimsThatCodeSets(t *testing.T) {
 p.yaml:2:84: authorizers.A.default[1].rule: claims.a has no field "c" (did you mean "b"?); it has b
     claims.a.c == 1
             ^`},
-		{"what does not go with code", "claims: {a: {code: true}, b: {code: true, value: 1, type: int}, c: {code: true, type: int, when: 'true'}, d: {claims: {e: {code: true, type: int}}}}", `
+		{"what does not go with code", "claims: {a: {code: true}, b: {code: true, value: 1, type: int}, c: {code: true, type: int, when: 'true'}, d: {claims: {e: {code: true, type: int}}}, f: {code: false, value: 1}}", `
 p.yaml:1:10: claims.a: is set by code, so nothing is known of it: give its type, or type: any
 p.yaml:1:27: claims.b: has value and code; a claim has exactly one of them
 p.yaml:1:65: claims.c: is set by code, which decides itself: when and onError do not apply
-p.yaml:1:130: claims.d.e.code: code sets whole claims; give it to the outermost one, with its type`},
+p.yaml:1:130: claims.d.e.code: code sets whole claims; give it to the outermost one, with its type
+p.yaml:1:160: claims.f.code: is not true; say where the value comes from instead`},
 	} {
 		t.Run(c.name, c.run)
 	}

@@ -54,7 +54,7 @@ func TestDocsNameEveryKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, typ := range []reflect.Type{
-		reflect.TypeFor[policy.Policy](), reflect.TypeFor[policy.Claim](), reflect.TypeFor[policy.Suppression](), reflect.TypeFor[policy.Groups](),
+		reflect.TypeFor[policy.Policy](), reflect.TypeFor[policy.Lookup](), reflect.TypeFor[policy.Claim](), reflect.TypeFor[policy.Suppression](), reflect.TypeFor[policy.Groups](),
 		reflect.TypeFor[policy.Scopes](), reflect.TypeFor[policy.Scope](), reflect.TypeFor[policy.Authorizer](), reflect.TypeFor[policy.Rule](),
 		reflect.TypeFor[policy.IDTokens](),
 	} {

@@ -66,15 +66,15 @@ type Lookup struct {
 	// strings of it: lookup.seats.map(s, s.product). Default: one row, by its primary key.
 	Limit int `json:"limit,omitempty"`
 
-	// Consistent reads what was last written, at twice the price. A global secondary index cannot. Default: false, which
-	// may miss what was written within the last second or so.
+	// Consistent reads what was last written, at twice the price. Not from an index, since global secondary ones cannot.
+	// Default: false, which may miss what was written within the last second or so.
 	Consistent bool `json:"consistent,omitempty"`
 
 	// Type declares the attributes of a row: a mapping of fields to types. Only these are fetched. One that a row lacks,
 	// or where it has NULL, is absent; one of another type is an error (see OnError).
 	//
-	// A number is an int when it is declared so and then exact or an error, and for any when it is whole. A set is a list,
-	// sorted; binary is a string in base64.
+	// A number is an int when it is declared so, and then exact or an error; declared a double it is the nearest one, and
+	// for any an int when it is whole and of 64 bits. A set is a list, sorted; binary is a string in base64.
 	Type Type `json:"type"`
 
 	// When is a CEL expression of type bool over the mint environment (without lookup): nothing is looked up, and

@@ -12,6 +12,9 @@ type Explanation struct {
 	// Params are the deploy-time values that the policy declares, in its order.
 	Params []string `json:"params"`
 
+	// Lookups are the rows of tables that expressions read, sorted by name.
+	Lookups []ExplainedLookup `json:"lookups"`
+
 	// Claims are the claims that may be minted, sorted by name.
 	Claims []ExplainedClaim `json:"claims"`
 
@@ -19,6 +22,9 @@ type Explanation struct {
 	Suppress []Suppression `json:"suppress"`
 	Scopes   Scopes        `json:"scopes"`
 	Groups   Groups        `json:"groups"`
+
+	// ResourceServers are those of the [Policy].
+	ResourceServers map[string]map[string]string `json:"resourceServers"`
 
 	// TokenBudget is the size in bytes that an access token may have.
 	TokenBudget int `json:"tokenBudget"`
@@ -34,7 +40,28 @@ type Explanation struct {
 	Unread []string `json:"unread"`
 }
 
-// ExplainedClaim describes one claim. At most one of Value, Attribute, Expr and Claims is set, as in [Claim].
+// ExplainedLookup describes one lookup: the fields of [Lookup] with the defaults filled in.
+type ExplainedLookup struct {
+	Name       string            `json:"name"`
+	Table      string            `json:"table"`
+	Index      string            `json:"index,omitempty"`
+	Key        map[string]string `json:"key"`
+	Limit      int               `json:"limit,omitempty"`
+	Consistent bool              `json:"consistent,omitempty"`
+
+	// Type is the type of lookup.<name>, in the words of [ExplainedClaim.Type].
+	Type string `json:"type"`
+
+	When         string   `json:"when,omitempty"`
+	OnMissing    Fallback `json:"onMissing"`
+	OnError      Fallback `json:"onError"`
+	CacheSeconds int      `json:"cacheSeconds,omitempty"`
+
+	// Optional tells that lookup.<name> may be absent.
+	Optional bool `json:"optional"`
+}
+
+// ExplainedClaim describes one claim. At most one of Value, Attribute, Expr, Code and Claims is set, as in [Claim].
 type ExplainedClaim struct {
 	// Name is the claim's name in rules, below claims: company_id, roles.owner or ["https://example.com/roles"].
 	Name string `json:"name"`
@@ -50,6 +77,7 @@ type ExplainedClaim struct {
 	Attribute string           `json:"attribute,omitempty"`
 	As        As               `json:"as,omitempty"`
 	Expr      string           `json:"expr,omitempty"`
+	Code      bool             `json:"code,omitempty"`
 	Claims    []ExplainedClaim `json:"claims,omitempty"`
 
 	When     string  `json:"when,omitempty"`
@@ -57,7 +85,7 @@ type ExplainedClaim struct {
 	OnError  OnError `json:"onError"`
 
 	// SourceOptional tells that there may be no value where the claim comes from: an attribute that the user lacks, an
-	// expression that yields optional.none(), nested claims of which none is minted.
+	// expression that yields optional.none(), code, nested claims of which none is minted.
 	SourceOptional bool `json:"sourceOptional"`
 
 	// Optional tells that tokens may lack the claim. A nested claim that is not optional is there whenever the outer one is.
@@ -123,15 +151,20 @@ func (p *Program) Explain() Explanation {
 		})
 	}
 	out := Explanation{
-		Params:      orNone(p.Params()),
-		Claims:      []ExplainedClaim{},
-		Suppress:    []Suppression{},
-		Scopes:      Scopes{Add: explainScopes(p.scopes.add), Suppress: explainScopes(p.scopes.suppress)},
-		Groups:      Groups{Expr: p.groups.String(), When: p.groupsWhen.String()},
-		TokenBudget: p.budget,
-		Attributes:  orNone(p.Attributes()),
-		Authorizers: []ExplainedAuthorizer{},
-		Unread:      []string{},
+		Params:          orNone(p.Params()),
+		Lookups:         []ExplainedLookup{},
+		Claims:          []ExplainedClaim{},
+		Suppress:        []Suppression{},
+		Scopes:          Scopes{Add: explainScopes(p.scopes.add), Suppress: explainScopes(p.scopes.suppress)},
+		Groups:          Groups{Expr: p.groups.String(), When: p.groupsWhen.String()},
+		ResourceServers: p.ResourceServers(),
+		TokenBudget:     p.budget,
+		Attributes:      orNone(p.Attributes()),
+		Authorizers:     []ExplainedAuthorizer{},
+		Unread:          []string{},
+	}
+	for i := range p.lookups {
+		out.Lookups = append(out.Lookups, p.lookups[i].explain())
 	}
 	for i := range p.claims {
 		c := &p.claims[i]
@@ -177,6 +210,7 @@ func (x *explainer) claim(c *claim, names []string, tokens []Token) ExplainedCla
 		Attribute: c.attribute,
 		As:        c.as,
 		Expr:      c.expr.String(),
+		Code:      c.code,
 		When:      c.when.String(),
 		Required:  c.required,
 		OnError:   Deny,
@@ -196,13 +230,45 @@ func (x *explainer) claim(c *claim, names []string, tokens []Token) ExplainedCla
 	case c.claims != nil:
 		out.SourceOptional = !slices.ContainsFunc(c.claims, func(n claim) bool { return !n.optional })
 	default:
-		out.SourceOptional = c.attribute != ""
+		out.SourceOptional = c.attribute != "" || c.code
 	}
 	for i := range c.claims {
 		n := &c.claims[i]
 		out.Claims = append(out.Claims, x.claim(n, append(slices.Clone(names), n.name), tokens))
 	}
 	return out
+}
+
+func (l *lookup) explain() ExplainedLookup {
+	key := map[string]string{}
+	for attribute, e := range l.key {
+		key[attribute] = e.text
+	}
+	return ExplainedLookup{
+		Name:         l.name,
+		Table:        l.request.Table,
+		Index:        l.request.Index,
+		Key:          key,
+		Limit:        l.request.Limit,
+		Consistent:   l.request.Consistent,
+		Type:         l.shape().describe(),
+		When:         l.when.String(),
+		OnMissing:    l.onMissing.explain(),
+		OnError:      l.onError.explain(),
+		CacheSeconds: int(l.request.Cache.Seconds()),
+		Optional:     l.optional(),
+	}
+}
+
+func (f fallback) explain() Fallback {
+	switch {
+	case f.omit:
+		return Fallback{Action: Omit}
+	case f.value != nil:
+		return Fallback{Default: f.value}
+	default:
+		return Fallback{Action: Deny}
+	}
 }
 
 // readers are the rules that read a claim: it, something inside it, or something around it.

@@ -114,5 +114,32 @@ func TestExplainOfNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	equal(t, "explanation", string(text), `{"params":[],"claims":[],"suppress":[],"scopes":{},"groups":{},"tokenBudget":7168,"attributes":[],"authorizers":[],"unread":[]}`)
+	equal(t, "explanation", string(text), `{"params":[],"lookups":[],"claims":[],"suppress":[],"scopes":{},"groups":{},"resourceServers":{},"tokenBudget":7168,"attributes":[],"authorizers":[],"unread":[]}`)
+}
+
+func TestExplainLookupsAndCode(t *testing.T) {
+	t.Parallel()
+	x := mustCompile(t, `
+lookups:
+  tier: {table: subscriptions, key: {pk: user.name, sk: "1"}, type: {plan: string}, consistent: true, onMissing: {default: {plan: free}}, onError: deny}
+  seats: {table: subscriptions, index: by-tenant, key: {tenant: user.name}, limit: 5, type: {n: int}, onMissing: omit, when: "true", cacheSeconds: 60}
+claims:
+  plan: {expr: lookup.tier.plan}
+  row: {expr: "lookup.?tier"}
+  level: {code: true, type: int}
+resourceServers: {documents: {read: Read}}
+`).Explain()
+	equal(t, "lookups", x.Lookups, []ExplainedLookup{
+		{Name: "seats", Table: "subscriptions", Index: "by-tenant", Key: map[string]string{"tenant": "user.name"}, Limit: 5, Type: "list({n?: int})", When: "true",
+			OnMissing: Fallback{Action: Omit}, OnError: Fallback{Action: Deny}, CacheSeconds: 60, Optional: true},
+		{Name: "tier", Table: "subscriptions", Key: map[string]string{"pk": "user.name", "sk": "1"}, Consistent: true, Type: "{plan?: string}",
+			OnMissing: Fallback{Default: map[string]any{"plan": "free"}}, OnError: Fallback{Action: Deny}},
+	})
+	equal(t, "resource servers", x.ResourceServers, map[string]map[string]string{"documents": {"read": "Read"}})
+	access := []Token{AccessToken}
+	equal(t, "claims", x.Claims, []ExplainedClaim{
+		{Name: "level", Key: "level", Type: "int", Code: true, OnError: Deny, SourceOptional: true, Optional: true, Tokens: access, ReadBy: []string{}},
+		{Name: "plan", Key: "plan", Type: "string", Expr: "lookup.tier.plan", OnError: Deny, Tokens: access, ReadBy: []string{}},
+		{Name: "row", Key: "row", Type: "{plan?: string}", Expr: "lookup.?tier", OnError: Deny, SourceOptional: true, Optional: true, Tokens: access, ReadBy: []string{}},
+	})
 }

@@ -3,6 +3,7 @@ package policy
 import (
 	"encoding/json"
 	"os"
+	"strings"
 	"testing"
 )
 
@@ -14,6 +15,7 @@ func seeds(f *testing.F) {
 	f.Add(string(text))
 	f.Add("claims: {a: {value: [1, 2.5, x]}, 'b.c': {claims: {d: {expr: '1', when: 'true', onError: omit}}}}")
 	f.Add("authorizers: {A: {default: [{rule: \"claims['a'].b == 'x'\"}], routes: {'GET /{a}': [{rule: 'true'}]}}}")
+	f.Add("lookups: {a: {table: t, index: b.c, limit: 2, key: {k: user.name}, type: {x: 'list(int)', y: {z: any}}, onMissing: {default: [{x: [1]}]}, onError: omit, cacheSeconds: 1}}\nclaims: {c: {code: true, type: int}}\nresourceServers: {r: {s: t}}")
 	f.Add("a: &a [*a]")
 }
 
@@ -65,6 +67,38 @@ func FuzzMint(f *testing.F) {
 			UserName: name, Attributes: map[string]string{name: value, "custom:a": value}, Groups: []string{group, name},
 			ClientID: value, Scopes: []string{group},
 		})
+		if minted.Issue == (len(minted.Refusals) > 0) {
+			t.Fatalf("issue %v, refusals %v", minted.Issue, minted.Refusals)
+		}
+		if _, err := json.Marshal(minted.Access); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// FuzzRow: whatever a row holds, it is minted as declared or refused.
+func FuzzRow(f *testing.F) {
+	document, err := Parse("f.yaml", []byte(`
+lookups: {row: {table: t, key: {pk: user.name}, type: {s: string, b: bool, n: int, d: double, l: list(string), m: map(int), o: {a: string}, x: any}}}
+claims: {row: {expr: lookup.row}, n: {expr: "lookup.row.?n"}}
+`))
+	if err != nil {
+		f.Fatal(err)
+	}
+	prog, err := Compile(document)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(`{"s": "x", "b": true, "n": 9007199254740993, "d": 1e-7, "l": ["a"], "m": {"a": 1}, "o": {"a": null}, "x": [1, {"a": [null]}]}`)
+	f.Add(`{"n": 1e400, "l": {}, "m": {"a": 1.5}, "o": [], "x": 123456789012345678901234567890}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		var row map[string]any
+		d := json.NewDecoder(strings.NewReader(text))
+		d.UseNumber()
+		if d.Decode(&row) != nil {
+			return
+		}
+		minted := prog.Mint(SignIn{UserName: "ann", Found: map[string]Found{"row": {Rows: []map[string]any{row}}}})
 		if minted.Issue == (len(minted.Refusals) > 0) {
 			t.Fatalf("issue %v, refusals %v", minted.Issue, minted.Refusals)
 		}

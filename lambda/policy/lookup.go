@@ -279,6 +279,9 @@ func (c *compiler) lookup(l *language, name string, in *Lookup) lookup {
 	}
 	for _, attribute := range sortedKeys(in.Key) {
 		at := child(child(path, "key"), attribute)
+		if attribute == "" {
+			c.fail(child(path, "key"), "an attribute needs a name")
+		}
 		e := c.expression(l, at, in.Key[attribute])
 		if e == nil {
 			continue
@@ -298,7 +301,7 @@ func (c *compiler) lookup(l *language, name string, in *Lookup) lookup {
 		c.fail(child(path, "index"), "the rows of an index are queried, and there may be several: give limit, the largest number of rows")
 	}
 	if in.Index != "" && in.Consistent {
-		c.fail(child(path, "consistent"), "an index has no consistent reads; remove it, or look the row up in the table")
+		c.fail(child(path, "consistent"), "a global secondary index has no consistent reads, and what kind this one is the policy does not know; remove it, or look the row up in the table")
 	}
 	if in.Limit < 0 || in.Limit > maxRows {
 		c.fail(child(path, "limit"), "is %d; allowed are 1 to %d rows", in.Limit, maxRows)

@@ -158,7 +158,7 @@ p.yaml:1:42: lookups["a-b"].key.a: must yield a string or a number, but yields b
 p.yaml:1:53: lookups["a-b"].key.b: must yield a string or a number, but yields list(int)
 p.yaml:1:69: lookups["a-b"].type: type "sting" is unknown (did you mean "string"?); allowed are string, bool, int, double, any, list(T), map(T) and a mapping of fields to types
 p.yaml:1:97: lookups["a-b"].index: "ix" is no name of an index: 3 to 255 letters, digits, dots, dashes and underscores
-p.yaml:1:113: lookups["a-b"].consistent: an index has no consistent reads; remove it, or look the row up in the table
+p.yaml:1:113: lookups["a-b"].consistent: a global secondary index has no consistent reads, and what kind this one is the policy does not know; remove it, or look the row up in the table
 p.yaml:1:126: lookups["a-b"].limit: is 101; allowed are 1 to 100 rows
 p.yaml:1:145: lookups["a-b"].cacheSeconds: is 1000; allowed are 1 to 900, or nothing for no cache
 p.yaml:1:162: lookups["a-b"].onMissing: "omitt" is unknown (did you mean "omit"?); allowed are "deny", "omit" and {default: …}

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"maps"
 	"strings"
 	"testing"
 )
@@ -23,6 +24,12 @@ func TestRulesTellMachinesFromUsers(t *testing.T) {
 			t.Errorf("%s: is_machine %v", token, got)
 		}
 	}
+}
+
+func TestTheBackendMayBeToldWhoIsAMachine(t *testing.T) {
+	t.Parallel()
+	checker, _ := mustCompile(t, `{authorizers: {A: {default: [{rule: "true"}], context: [is_machine]}}}`).Checker("A")
+	equal(t, "context", maps.Collect(checker.Context(payload(t, `{"client_id": "m2m"}`)))["is_machine"], any(true))
 }
 
 func TestMintingTellsMachinesFromUsers(t *testing.T) {

@@ -322,7 +322,11 @@ func (d *decoder) structure(n *yaml.Node, path string, v reflect.Value, depth in
 				d.mapping(value, path, v.Field(i), nested, depth+1)
 				return
 			}
-			d.value(value, child(path, key), v.Field(i), depth+1)
+			at := child(path, key)
+			d.value(value, at, v.Field(i), depth+1)
+			if v.Type() == claimType && name == "code" && !v.Field(i).Bool() && !d.unreadable[at] {
+				d.fail(value, at, "is not true; say where the value comes from instead")
+			}
 			return
 		}
 		if v.Type() == claimType && value.Kind == yaml.MappingNode {

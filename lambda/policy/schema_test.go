@@ -240,6 +240,9 @@ func (s schema) property(t reflect.Type, f reflect.StructField) object {
 		out = append(out, member{"minimum", 1}, member{"maximum", maxCacheSeconds})
 	case "Lookup.type":
 		out = append(out, member{"type", "object"}, member{"minProperties", 1})
+	case "Fallback.default":
+		row := object{{"type", "object"}, {"additionalProperties", definition("Literal")}}
+		out = append(out[:1], member{"anyOf", list{row, object{{"type", "array"}, {"items", row}}}})
 	case "Policy.resourceServers":
 		out = append(out, member{"propertyNames", object{{"pattern", serverIdentifier.String()}}})
 		out.set("additionalProperties", object{{"type", "object"}, {"minProperties", 1}, {"maxProperties", maxServerScopes},
@@ -254,6 +257,8 @@ func (s schema) property(t reflect.Type, f reflect.StructField) object {
 	case "Authorizer.routes":
 		out = append(out, member{"propertyNames", object{{"pattern", routeKey.String()}}})
 		out.set("additionalProperties", append(s.value(f.Type.Elem()), member{"minItems", 1}))
+	case "Claim.code":
+		out = append(out, member{"const", true})
 	case "Suppression.claim":
 		out = append(out, refusedNames(refuseSuppression)...)
 	case "Scope.scope":
@@ -329,21 +334,27 @@ func (s schema) claim(nested bool) object {
 	full := s.structure(reflect.TypeFor[Claim]())
 	for i := range full {
 		if full[i].key == "properties" && nested {
-			full[i].value = slices.DeleteFunc(full[i].value.(object), func(m member) bool { return m.key == "tokens" })
+			full[i].value = slices.DeleteFunc(full[i].value.(object), func(m member) bool { return m.key == "tokens" || m.key == "code" })
 		}
 	}
 	var sources list
 	for _, source := range claimSources {
-		sources = append(sources, object{{"required", list{source}}})
+		if source != "code" || !nested {
+			sources = append(sources, object{{"required", list{source}}})
+		}
 	}
 	constant := func(key string, value any) object {
 		return object{{"required", list{key}}, {"properties", object{{key, object{{"const", value}}}}}}
 	}
 	full = append(full,
 		member{"oneOf", sources},
-		member{"dependentRequired", object{{"as", list{"attribute"}}}},
+		member{"dependentRequired", object{{"as", list{"attribute"}}, {"code", list{"type"}}}},
 		member{"dependentSchemas", object{{"type", object{{"anyOf", list{object{{"required", list{"expr"}}}, constant("as", AsJSON), constant("code", true)}}}}}},
-		member{"not", object{{"allOf", list{constant("required", true), constant("onError", Omit)}}}},
+		member{"not", object{{"anyOf", list{
+			object{{"allOf", list{constant("required", true), constant("onError", Omit)}}},
+			object{{"required", list{"code", "when"}}},
+			object{{"required", list{"code", "onError"}}},
+		}}}},
 	)
 	return object{
 		full[0],
@@ -610,6 +621,36 @@ func TestSchemaRefusesBrokenDocuments(t *testing.T) {
 		"scopes: {add: [{scope: 'a b'}]}",
 		"scopes: {add: [{when: 'true'}]}",
 		"scopes: {suppress: [{scope: a, wen: 'true'}]}",
+		"lookups: [a]",
+		"lookups: {a: {}}",
+		"lookups: {'a-b': {table: t, key: {k: user.name}, type: {x: int}}}",
+		"lookups: {a: {table: 't-1', key: {k: user.name}, type: {x: int}}}",
+		"lookups: {a: {table: t, key: {}, type: {x: int}}}",
+		"lookups: {a: {table: t, key: {'': user.name}, type: {x: int}}}",
+		"lookups: {a: {table: t, key: {k: 1}, type: {x: int}}}",
+		"lookups: {a: {table: t, key: {k: user.name, l: user.name, m: user.name}, type: {x: int}}}",
+		"lookups: {a: {table: t, key: {k: user.name}, type: int}}",
+		"lookups: {a: {table: t, key: {k: user.name}, type: {}}}",
+		"lookups: {a: {table: t, key: {k: user.name}, type: {x: int}, limit: 0}}",
+		"lookups: {a: {table: t, key: {k: user.name}, type: {x: int}, limit: 101}}",
+		"lookups: {a: {table: t, key: {k: user.name}, type: {x: int}, index: by-x}}",
+		"lookups: {a: {table: t, key: {k: user.name}, type: {x: int}, index: 'by x', limit: 1}}",
+		"lookups: {a: {table: t, key: {k: user.name}, type: {x: int}, index: by-x, limit: 1, consistent: true}}",
+		"lookups: {a: {table: t, key: {k: user.name}, type: {x: int}, onMissing: omitted}}",
+		"lookups: {a: {table: t, key: {k: user.name}, type: {x: int}, onError: {action: omit, default: {x: 1}}}}",
+		"lookups: {a: {table: t, key: {k: user.name}, type: {x: int}, onError: {default: 1}}}",
+		"lookups: {a: {table: t, key: {k: user.name}, type: {x: int}, onError: {defualt: {x: 1}}}}",
+		"lookups: {a: {table: t, key: {k: user.name}, type: {x: int}, cacheSeconds: 901}}",
+		"claims: {a: {code: true}}",
+		"claims: {a: {code: true, value: 1, type: int}}",
+		"claims: {a: {code: true, type: int, when: 'true'}}",
+		"claims: {a: {code: true, type: int, onError: omit}}",
+		"claims: {a: {b: {code: true, type: int}}}",
+		"resourceServers: {'a b': {read: Read}}",
+		"resourceServers: {a: {}}",
+		"resourceServers: {a: {'b/c': Read}}",
+		"resourceServers: {a: {b: ''}}",
+		"resourceServers: {a: [b]}",
 		"groups: [a]",
 		"groups: {when: 'true'}",
 		"authorizers: {'my api': {default: [{rule: 'true'}]}}",

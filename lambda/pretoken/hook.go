@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
+	"github.com/claimsmith/claimsmith/lambda/internal/owncode"
 	"github.com/claimsmith/claimsmith/lambda/policy"
 )
 
@@ -47,62 +47,33 @@ func (d *denial) Error() string { return "denied: " + d.reason }
 
 // runHooks changes what the policy minted, and holds the result against the policy's refusals.
 func (h *Handler) runHooks(ctx context.Context, in policy.SignIn, minted policy.Minted) (policy.Minted, error) {
-	for i, hook := range h.Hooks {
-		if err := runHook(ctx, hook, in, &minted); err != nil {
-			reason := policy.Reason{Path: fmt.Sprintf("hooks[%d]", i)}
-			if d, ok := errors.AsType[*denial](err); ok {
-				reason.Message = d.reason
-				return policy.Minted{Refusals: []policy.Reason{reason}}, nil
-			}
-			return policy.Minted{}, fmt.Errorf("%s: %w", reason.Path, err)
-		}
-	}
-	return h.Program.Accept(in, minted), nil
-}
-
-// runHook runs one hook until the context ends. What a hook that is not waited for does to the claims afterwards reaches
-// nobody: the sign-in has failed, and they are not read again.
-func runHook(ctx context.Context, hook Hook, in policy.SignIn, minted *policy.Minted) error {
+	// A hook that is not waited for may go on changing claims. They reach nobody: the sign-in has failed by then.
 	type result struct {
 		minted policy.Minted
-		err    error
+		denial *denial
 	}
-	done := make(chan result, 1)
-	go func() {
-		out := *minted
-		defer func() {
-			if r := recover(); r != nil {
-				done <- result{err: fmt.Errorf("panic of type %T", r)}
+	for i, hook := range h.Hooks {
+		name := fmt.Sprintf("hooks[%d]", i)
+		r, err := owncode.Run(ctx, func() (r result, err error) {
+			r.minted = minted
+			err = hook(ctx, in, &r.minted)
+			if d, ok := errors.AsType[*denial](err); ok {
+				return result{denial: d}, nil
 			}
-		}()
-		err := hook(ctx, in, &out)
+			return r, err
+		})
 		if err != nil {
-			err = neutral(ctx, err)
+			return policy.Minted{}, fmt.Errorf("%s: %w", name, err)
 		}
-		done <- result{out, err}
-	}()
-	select {
-	case r := <-done:
-		if r.err == nil {
-			*minted = r.minted
+		if r.denial != nil {
+			return policy.Minted{Refusals: []policy.Reason{{Path: name, Message: r.denial.reason}}}, nil
 		}
-		return r.err
-	case <-ctx.Done():
-		return errors.New("has not returned in time")
+		minted = r.minted
 	}
-}
-
-// neutral keeps of a hook's error what holds no data.
-func neutral(ctx context.Context, err error) error {
-	if d, ok := errors.AsType[*denial](err); ok {
-		return d
+	accepted := h.Program.Accept(in, minted)
+	shapes := len(accepted.Access) + len(accepted.SuppressInAccess) + len(accepted.ScopesToAdd) + len(accepted.ScopesToSuppress)
+	if h.Version == V1 && shapes > 0 {
+		return policy.Minted{Refusals: []policy.Reason{{Path: "hooks", Message: "shape the access token, which trigger version V1_0 cannot"}}}, nil
 	}
-	if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) {
-		return errors.New("ran out of time")
-	}
-	var types []string
-	for ; err != nil; err = errors.Unwrap(err) {
-		types = append(types, fmt.Sprintf("%T", err))
-	}
-	return fmt.Errorf("error of type %s", strings.Join(types, ", "))
+	return accepted, nil
 }

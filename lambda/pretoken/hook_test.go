@@ -121,3 +121,36 @@ func TestHooksDoNotRunForASignInThatThePolicyRefuses(t *testing.T) {
 		t.Error("the sign-in succeeded")
 	}
 }
+
+func TestHooksNeedNoPolicy(t *testing.T) {
+	t.Parallel()
+	h := handler(t, `{}`, &bytes.Buffer{})
+	h.Hooks = []Hook{func(_ context.Context, _ policy.SignIn, out *policy.Minted) error {
+		out.Access["plan"] = "pro"
+		return nil
+	}}
+	answer, err := h.Invoke(t.Context(), fixture(t, "user.json"))
+	if want := `"claimsToAddOrOverride":{"plan":"pro"}`; err != nil || !strings.Contains(string(answer), want) {
+		t.Errorf("got %s, %v; want %s", answer, err, want)
+	}
+}
+
+// What V1_0 has no place for must not vanish without a word.
+func TestHooksCannotShapeAccessTokensOnV1(t *testing.T) {
+	t.Parallel()
+	for claim, want := range map[string]string{
+		"access": `"outcome":"refused","reasons":[{"path":"hooks","message":"shape the access token, which trigger version V1_0 cannot"}]`,
+		"id":     `"outcome":"issued"`,
+	} {
+		var log bytes.Buffer
+		h := handler(t, `{}`, &log)
+		h.Version = V1
+		h.Hooks = []Hook{func(_ context.Context, _ policy.SignIn, out *policy.Minted) error {
+			map[string]map[string]any{"access": out.Access, "id": out.ID}[claim]["plan"] = "pro"
+			return nil
+		}}
+		if _, err := h.Invoke(t.Context(), fixture(t, "user.json")); (err == nil) != (claim == "id") || !strings.Contains(log.String(), want) {
+			t.Errorf("%s: %v; log %s", claim, err, &log)
+		}
+	}
+}

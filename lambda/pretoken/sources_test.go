@@ -2,7 +2,8 @@ package pretoken
 
 import (
 	"bytes"
-	"reflect"
+	"encoding/json"
+	"strings"
 	"testing"
 )
 
@@ -23,15 +24,17 @@ claims:
 		{"user.json", "TokenGeneration_NewPasswordChallenge", "user"},
 		{"user.json", "TokenGeneration_AuthenticateDevice", "user"},
 		{"user.json", "TokenGeneration_RefreshTokens", "user"},
-		{"federated.json", "TokenGeneration_HostedAuth", "user"},
-		{"federated.json", "TokenGeneration_RefreshTokens", "user"},
+		{"federated-saml.json", "TokenGeneration_HostedAuth", "user"},
+		{"federated-saml.json", "TokenGeneration_RefreshTokens", "user"},
+		{"federated-oidc.json", "TokenGeneration_HostedAuth", "user"},
+		{"federated-oidc.json", "TokenGeneration_RefreshTokens", "user"},
 		{"machine.json", "TokenGeneration_ClientCredentials", "machine"},
 		{"machine.json", "TokenGeneration_SomethingNew", "machine"},
 		{"sparse.json", "TokenGeneration_Authentication", "user"}, // no sub, but nothing of a machine either
 	} {
 		event := tree(t, fixture(t, c.fixture))
 		event["triggerSource"] = c.source
-		payload, err := encode(event)
+		payload, err := json.Marshal(event)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -45,7 +48,7 @@ claims:
 		if claims["kind"] != c.kind || claims["source"] != c.source {
 			t.Errorf("%+v: %v", c, claims)
 		}
-		federated := c.fixture == "federated.json"
+		federated := strings.HasPrefix(c.fixture, "federated")
 		if got := claims["department"] == "finance" && claims["provider"] == "corporate"; got != federated {
 			t.Errorf("%+v: %v", c, claims)
 		}
@@ -62,11 +65,11 @@ func TestWhoIsAMachine(t *testing.T) {
 		`{"triggerSource": "TokenGeneration_ClientCredentials", "userName": "owner", "request": {"userAttributes": {"sub": "x"}}}`:                   false,
 		`{"userName": "owner", "request": {"userAttributes": {}}}`:                                                                                   false,
 	} {
-		_, in, err := decode([]byte(event))
+		_, in, err := decode([]byte(event), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := in.signIn(nil).Machine; !reflect.DeepEqual(got, want) {
+		if got := in.signIn.Machine; got != want {
 			t.Errorf("%s: %v", event, got)
 		}
 	}

@@ -55,7 +55,7 @@ func decide(ctx context.Context, w *world) (section, error) {
 		text: fmt.Sprintf("The same %d tokens of %d bytes for everybody, with the ten claims of the [policy](../tools/bench/policy.yaml). They "+
 			"take turns, and are more than Claimsmith remembers; *again* is one of them all the time. *Verify* is the same check for everybody: RS256, "+
 			"signature, issuer, expiry, client and kind of token, with keys at hand. *Decide* is an authorizer's whole work, from an event of an "+
-			"HTTP API (2.0), or another kind where that is said, to the answer, three rules and a log line included; beside Claimsmith it is written by "+
+			"HTTP API (2.0), or another kind where that is said, to the answer, three rules and a log line included, metrics not; beside Claimsmith it is written by "+
 			"hand. Before anything is measured, everybody accepts a good token and refuses bad ones.", len(w.tokens), len(w.tokens[0])),
 		header: []string{"", "verify", "× bare", "decide", "× bare", "decide again", "allocations", "how"},
 		chart:  &chart{file: "decide.svg", title: "Deciding about a token that was not seen before", unit: "µs"},

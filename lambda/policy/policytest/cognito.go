@@ -123,10 +123,22 @@ type Tokens struct {
 }
 
 // Issue is what Cognito issues for an event when its trigger is the policy's function: [pretoken.Handler] answers the
-// event, and [Apply] makes the tokens. An error means that the function fails, as it does with an event that is none.
-func Issue(program *policy.Program, params map[string]string, event []byte) (Tokens, error) {
+// event, with rows of the tables, and [Apply] makes the tokens. An error means that the function fails, as it does with an
+// event that is none. A claim that code sets is not set.
+func Issue(program *policy.Program, params map[string]string, tables Tables, event []byte) (Tokens, error) {
+	return issue(pretoken.Handler{Program: program, Params: params, Lookup: tables.find}, nil, event)
+}
+
+// issue does so with claims for the code's hook to set.
+func issue(handler pretoken.Handler, code map[string]any, event []byte) (Tokens, error) {
+	if names := handler.Program.CodeClaims(); len(names) > 0 {
+		handler.Hooks = []pretoken.Hook{func(_ context.Context, _ policy.SignIn, out *policy.Minted) error {
+			setCode(handler.Program, code, out)
+			return nil
+		}}
+	}
 	var log lastLine
-	handler := pretoken.Handler{Program: program, Params: params, Logger: slog.New(&log)}
+	handler.Logger = slog.New(&log)
 	answer, err := handler.Invoke(context.Background(), event)
 	switch {
 	case err == nil:
@@ -137,6 +149,19 @@ func Issue(program *policy.Program, params map[string]string, event []byte) (Tok
 		return Tokens{Refusals: log.reasons}, nil
 	default:
 		return Tokens{}, errors.New(log.fault)
+	}
+}
+
+// setCode sets claims in the tokens that the policy declares them for.
+func setCode(program *policy.Program, code map[string]any, out *policy.Minted) {
+	for _, c := range program.Explain().Claims {
+		v, given := code[c.Key]
+		if !given {
+			continue
+		}
+		for _, token := range c.Tokens {
+			map[policy.Token]map[string]any{policy.AccessToken: out.Access, policy.IDToken: out.ID}[token][c.Key] = v
+		}
 	}
 }
 

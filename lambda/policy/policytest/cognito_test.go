@@ -150,7 +150,7 @@ func TestUntouchedTokens(t *testing.T) {
 		"sub": "s", "email": "e", "email_verified": "true", "phone_number_verified": "false", "cognito:user_status": "CONFIRMED",
 		"identities": `[{"userId": "1"}]`,
 	}, PoolID: "eu-west-1_p"}
-	tokens, err := Issue(mustCompile(t, "{}"), nil, in.Event())
+	tokens, err := Issue(mustCompile(t, "{}"), nil, nil, in.Event())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +176,7 @@ groups: {expr: "user.groups.filter(g, g != 'owners')"}
 		if err != nil {
 			t.Fatal(err)
 		}
-		tokens, err := Issue(program, nil, event)
+		tokens, err := Issue(program, nil, nil, event)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -188,15 +188,15 @@ groups: {expr: "user.groups.filter(g, g != 'owners')"}
 func TestIssueRefusesOmitsAndFails(t *testing.T) {
 	t.Parallel()
 	program := mustCompile(t, `claims: {a: {attribute: a, required: true}, b: {attribute: b, as: int, onError: omit}}`)
-	tokens, err := Issue(program, nil, SignIn{}.Event())
+	tokens, err := Issue(program, nil, nil, SignIn{}.Event())
 	if want := []policy.Reason{{Path: "claims.a", Message: "is required, but the user has no value for it"}}; err != nil || !slices.Equal(tokens.Refusals, want) || tokens.Access != nil {
 		t.Errorf("got %v and %v, want the refusals %v", tokens, err, want)
 	}
-	tokens, err = Issue(program, nil, SignIn{Attributes: map[string]string{"a": "x", "b": "y"}}.Event())
+	tokens, err = Issue(program, nil, nil, SignIn{Attributes: map[string]string{"a": "x", "b": "y"}}.Event())
 	if want := []policy.Reason{{Path: "claims.b", Message: "attribute: is no int"}}; err != nil || !slices.Equal(tokens.Omitted, want) {
 		t.Errorf("got %v and %v, want omitted %v", tokens, err, want)
 	}
-	_, err = Issue(program, nil, []byte(`{}`))
+	_, err = Issue(program, nil, nil, []byte(`{}`))
 	equal(t, "fault", fmt.Sprint(err), "the event has no request: is this function the pool's pre token generation trigger?")
 	cases, err := Load(program, "c.yaml", []byte("users: {a: {}}"))
 	if err != nil {

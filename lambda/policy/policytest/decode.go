@@ -133,7 +133,7 @@ func (d *decoder) textMap(n *yaml.Node, path string) map[string]string {
 // object is a JSON object. Null is allowed below it, since a case may say that a claim is absent.
 func (d *decoder) object(n *yaml.Node, path string) map[string]any {
 	if n.Kind != yaml.MappingNode {
-		d.fail(n, path, "must be a mapping of claims, found %s", describe(n))
+		d.fail(n, path, "must be a mapping, found %s", describe(n))
 		return nil
 	}
 	o, _ := d.json(n, path, 0).(map[string]any)

@@ -53,7 +53,7 @@ authorizers:
 // Issue makes the tokens that a user gets.
 func ExampleIssue() {
 	event := policytest.SignIn{UserName: "ann", Attributes: map[string]string{"custom:company": "acme"}}.Event()
-	tokens, err := policytest.Issue(program(), nil, event)
+	tokens, err := policytest.Issue(program(), nil, nil, event)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -7,6 +7,9 @@
 // token or with any other claims:
 //
 //	params: {stage: prod}                        # a value for each of the policy's params
+//	tables:                                      # rows of the tables that the policy looks up
+//	  subscriptions:
+//	    - {pk: sub-of-owner, plan: pro}
 //	users:
 //	  owner:                                     # the case users/owner
 //	    attributes: {"custom:company_id": acme}  # and the other fields of SignIn, in lower camel case
@@ -38,6 +41,9 @@
 //   - refused are all reasons why no tokens are issued, in the policy's order: each either a path, such as claims.company_id,
 //     or a path and message, as in "claims.company_id: is required, …".
 //
+// A lookup finds the rows of tables that have its key. Of a user, unavailable names lookups that cannot be made, and code
+// gives what the function's own code would set, by claim.
+//
 // A request has as, one or more of the users, or claims, a token's payload: the whole of it, in Cognito's own words (scope,
 // cognito:groups). Its other fields are method, path, pathParameters, queryParameters, headers and sourceIp, completed as
 // [Complete] says. allow: true, or deny with the messages of all rules that are not met, in the policy's order.
@@ -48,6 +54,7 @@
 package policytest
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"os"
@@ -58,6 +65,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/claimsmith/claimsmith/lambda/policy"
+	"github.com/claimsmith/claimsmith/lambda/pretoken"
 )
 
 // Run tests the policy in one file by the cases in another, each as a subtest: users/owner,
@@ -141,6 +149,7 @@ type loader struct {
 	program *policy.Program
 	claims  []policy.ExplainedClaim
 	params  map[string]string
+	tables  Tables
 	users   map[string]*user
 	cases   []Case
 }
@@ -160,8 +169,11 @@ type want struct {
 
 func (l *loader) file(root *yaml.Node) {
 	sections := map[string]*yaml.Node{}
-	l.entries(root, "", []string{"params", "users", "authorizers"}, func(key string, _, v *yaml.Node) { sections[key] = v })
+	l.entries(root, "", []string{"params", "tables", "users", "authorizers"}, func(key string, _, v *yaml.Node) { sections[key] = v })
 	l.paramValues(root, sections["params"])
+	if n := sections["tables"]; n != nil {
+		l.tables = l.rows(n)
+	}
 	if n := sections["users"]; n != nil {
 		l.entries(n, "users", nil, l.user)
 	}
@@ -192,13 +204,37 @@ func (l *loader) paramValues(root, n *yaml.Node) {
 	}
 }
 
+// rows are the rows of tables that the policy looks up.
+func (l *loader) rows(n *yaml.Node) Tables {
+	tables := Tables{}
+	var known []string
+	for _, t := range l.program.Tables() {
+		known = append(known, t.Name)
+	}
+	l.entries(n, "tables", nil, func(name string, k, v *yaml.Node) {
+		l.known(k, "tables", "table", name, known)
+		path := child("tables", name)
+		l.items(v, path, func(path string, n *yaml.Node) { tables[name] = append(tables[name], l.object(n, path)) })
+	})
+	return tables
+}
+
+// known complains of a name that the policy does not have.
+func (l *loader) known(at *yaml.Node, path, what, name string, names []string) {
+	if !slices.Contains(names, name) {
+		l.fail(at, path, "the policy has no %s %q%s", what, name, policy.DidYouMean(name, names))
+	}
+}
+
 var userKeys = []string{
 	"machine", "userName", "attributes", "groups", "roles", "preferredRole", "clientId", "clientMetadata", "scopes", "triggerSource",
-	"poolId", "region", "want",
+	"poolId", "region", "unavailable", "code", "want",
 }
 
 func (l *loader) user(name string, k, n *yaml.Node) {
 	u, in, path := &user{}, SignIn{UserName: name}, child("users", name)
+	var unavailable []string
+	var code map[string]any
 	onlyUsers := map[string]*yaml.Node{}
 	l.entries(n, path, userKeys, func(key string, k, v *yaml.Node) {
 		path := child(path, key)
@@ -227,6 +263,20 @@ func (l *loader) user(name string, k, n *yaml.Node) {
 			in.PoolID = l.text(v, path)
 		case "region":
 			in.Region = l.text(v, path)
+		case "unavailable":
+			var lookups []string
+			for _, lookup := range l.program.Explain().Lookups {
+				lookups = append(lookups, lookup.Name)
+			}
+			unavailable = l.texts(v, path)
+			for _, name := range unavailable {
+				l.known(k, path, "lookup", name, lookups)
+			}
+		case "code":
+			code = l.object(v, path)
+			for _, name := range slices.Sorted(maps.Keys(code)) {
+				l.known(k, path, "claim that code sets,", name, l.program.CodeClaims())
+			}
 		case "want":
 			u.want = l.want(v, path)
 		}
@@ -242,7 +292,14 @@ func (l *loader) user(name string, k, n *yaml.Node) {
 			l.fail(k, child(path, "want"), "a machine gets no ID token and no groups; remove id and groups")
 		}
 	}
-	u.tokens, u.fault = Issue(l.program, l.params, in.Event())
+	find := func(ctx context.Context, requests []policy.LookupRequest) map[string]policy.Found {
+		found := l.tables.find(ctx, requests)
+		for _, name := range unavailable {
+			found[name] = policy.Found{Problem: "it cannot be made"}
+		}
+		return found
+	}
+	u.tokens, u.fault = issue(pretoken.Handler{Program: l.program, Params: l.params, Lookup: find}, code, in.Event())
 	l.users[name] = u
 	l.add("users/"+name, k, func() []string { return l.compare(u, in) })
 }

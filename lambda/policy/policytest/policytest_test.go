@@ -228,6 +228,44 @@ authorizers:
 `), "")
 }
 
+const lookups = `
+lookups:
+  tier: {table: subscriptions, key: {pk: user.name, sk: "1"}, type: {plan: string}, onMissing: {default: {plan: free}}}
+  seats: {table: subscriptions, index: by-tenant, key: {tenant: "user.attributes[?'custom:tenant']"}, limit: 2, type: {product: string}, onMissing: omit, onError: omit}
+claims:
+  plan: {expr: lookup.tier.plan}
+  seats: {expr: "lookup.?seats.orValue([]).map(s, s.product)"}
+  entitlements: {code: true, type: list(string), tokens: [access, id]}
+  level: {code: true, type: int, required: true}
+authorizers: {A: {default: [{rule: "'export' in claims.?entitlements.orValue([])", message: no export}]}}
+`
+
+func TestTablesAndCode(t *testing.T) {
+	t.Parallel()
+	equal(t, "failures", run(t, mustCompile(t, lookups), `
+tables:
+  subscriptions:
+    - {pk: ann, sk: "1", plan: string-key}
+    - {pk: ann, sk: 1.0, plan: pro}
+    - {tenant: acme, product: c, plan: "not asked for"}
+    - {tenant: globex, product: x}
+    - {tenant: acme, product: a}
+    - {tenant: acme, product: b}
+users:
+  ann:
+    attributes: {"custom:tenant": acme}
+    code: {entitlements: [export], level: 9007199254740993}
+    want: {access: {plan: pro, seats: [c, a], entitlements: [export], level: 9007199254740993}, id: {entitlements: [export]}}
+  bob: {code: {level: 1}, want: {access: {plan: free, seats: [], level: 1}, id: {}}}
+  cat: {unavailable: [tier], code: {level: 1}, want: {refused: ["lookups.tier: it cannot be made"]}}
+  dan: {unavailable: [seats], code: {level: 1}, attributes: {"custom:tenant": acme}, want: {access: {plan: free, seats: [], level: 1}}}
+  eve: {want: {refused: [claims.level]}}
+  fay: {code: {level: high}, want: {refused: ["claims.level: claims.level is no int"]}}
+authorizers:
+  A: {"GET /": [{as: ann, allow: true}, {as: bob, deny: [no export]}]}
+`), "")
+}
+
 func TestMistakesInCaseFiles(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, cases, want string }{
@@ -236,12 +274,12 @@ func TestMistakesInCaseFiles(t *testing.T) {
 		{"two documents", "users: {a: {}}\n---\n{}", "cases.yaml:2:1: a second document begins; a case file is one document"},
 		{"no mapping", "[a]", "cases.yaml:1:1: must be a mapping, found a list\ncases.yaml:1:1: params: the policy's param \"stage\" has no value"},
 		{"no cases", "params: {stage: a}", "cases.yaml:1:1: has no cases; give it users or authorizers"},
-		{"unknown section", "params: {stage: a}\nuser: {}", `cases.yaml:2:1: unknown key "user" (did you mean "users"?); allowed are "params", "users", "authorizers"`},
+		{"unknown section", "params: {stage: a}\nuser: {}", `cases.yaml:2:1: unknown key "user" (did you mean "users"?); allowed are "params", "tables", "users", "authorizers"`},
 		{"params", "params: {stag: a, stage: 3}", `cases.yaml:1:10: params: the policy declares no param "stag" (did you mean "stage"?)
 cases.yaml:1:26: params.stage: must be a string, found 3`},
-		{"unknown keys of a user", "params: {stage: a}\nusers: {u: {group: [a], want: {acces: {}}, odd: 1}}", `cases.yaml:2:13: users.u: unknown key "group" (did you mean "groups"?); allowed are "machine", "userName", "attributes", "groups", "roles", "preferredRole", "clientId", "clientMetadata", "scopes", "triggerSource", "poolId", "region", "want"
+		{"unknown keys of a user", "params: {stage: a}\nusers: {u: {group: [a], want: {acces: {}}, odd: 1}}", `cases.yaml:2:13: users.u: unknown key "group" (did you mean "groups"?); allowed are "machine", "userName", "attributes", "groups", "roles", "preferredRole", "clientId", "clientMetadata", "scopes", "triggerSource", "poolId", "region", "unavailable", "code", "want"
 cases.yaml:2:32: users.u.want: unknown key "acces" (did you mean "access"?); allowed are "access", "id", "scopes", "groups", "refused"
-cases.yaml:2:44: users.u: unknown key "odd"; allowed are "machine", "userName", "attributes", "groups", "roles", "preferredRole", "clientId", "clientMetadata", "scopes", "triggerSource", "poolId", "region", "want"`},
+cases.yaml:2:44: users.u: unknown key "odd"; allowed are "machine", "userName", "attributes", "groups", "roles", "preferredRole", "clientId", "clientMetadata", "scopes", "triggerSource", "poolId", "region", "unavailable", "code", "want"`},
 		{"wrong kinds", `params: {stage: a}
 users:
   u: {machine: 1, attributes: {a: 1, b: true}, groups: a, scopes: [[a], null], want: {access: [], id: x}}
@@ -251,12 +289,16 @@ cases.yaml:3:41: users.u.attributes.b: must be a string, found true
 cases.yaml:3:56: users.u.groups: must be a list, found the string "a"
 cases.yaml:3:68: users.u.scopes[0]: must be a string, found a list
 cases.yaml:3:73: users.u.scopes[1]: must be a string, found nothing
-cases.yaml:3:95: users.u.want.access: must be a mapping of claims, found a list
-cases.yaml:3:103: users.u.want.id: must be a mapping of claims, found the string "x"
+cases.yaml:3:95: users.u.want.access: must be a mapping, found a list
+cases.yaml:3:103: users.u.want.id: must be a mapping, found the string "x"
 cases.yaml:4:10: users["v w"]: must be a mapping, found a list`},
 		{"keys", "params: {stage: a}\nusers:\n  a: {}\n  a: {}\n  1: {}\n  b: {<<: {}}", `cases.yaml:4:3: users: key "a" is given twice, first in line 3
 cases.yaml:5:3: users: a key must be a string, found 1; quote it
 cases.yaml:6:7: users.b: merge keys (<<) are not supported; write the keys out, or use an alias for the whole value`},
+		{"tables and code", "params: {stage: a}\ntables: {subscriptions: [x]}\nusers: {m: {unavailable: [tier], code: {level: 1}}}", `cases.yaml:2:10: tables: the policy has no table "subscriptions"
+cases.yaml:2:26: tables.subscriptions[0]: must be a mapping, found the string "x"
+cases.yaml:3:13: users.m.unavailable: the policy has no lookup "tier"
+cases.yaml:3:34: users.m.code: the policy has no claim that code sets, "level"`},
 		{"machines", "params: {stage: a}\nusers: {m: {machine: true, groups: [a], want: {id: {}}}}", `cases.yaml:2:9: users.m.want: a machine gets no ID token and no groups; remove id and groups
 cases.yaml:2:28: users.m.groups: a machine has none; remove it, or remove machine`},
 		{"wants that contradict", "params: {stage: a}\nusers: {a: {want: {refused: [x], scopes: []}}, b: {want: {refused: []}}}", `cases.yaml:2:19: users.a.want: wants tokens and a refusal; remove one of the two

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -117,6 +118,9 @@ func explain(file string, x policy.Explanation, warnings []policy.Problem) page 
 		}
 		p.Sections = append(p.Sections, s)
 	}
+	if len(x.Lookups) > 0 {
+		p.Sections = append(p.Sections, lookups(x))
+	}
 	p.Sections = append(p.Sections, claims(x), otherTokens(x))
 	for _, a := range x.Authorizers {
 		p.Sections = append(p.Sections, authorizer(a))
@@ -148,6 +152,47 @@ func claims(x policy.Explanation) section {
 		s.Notes = append(s.Notes, append(say("No rule reads "), append(codes(x.Unread), span{". Backends may read them all the same.", false})...))
 	}
 	return s
+}
+
+func lookups(x policy.Explanation) section {
+	s := section{Title: "Lookups"}
+	for _, l := range x.Lookups {
+		from := say("table ", l.Table)
+		if l.Index != "" {
+			from = say("index ", l.Index, " of table ", l.Table)
+		}
+		if l.Limit > 0 {
+			from = append(from, span{fmt.Sprintf(", at most %s", count(l.Limit, "row")), false})
+		}
+		if l.Consistent {
+			from = append(from, span{", consistent", false})
+		}
+		if l.CacheSeconds > 0 {
+			from = append(from, span{fmt.Sprintf(", cached for %s", count(l.CacheSeconds, "second")), false})
+		}
+		facts := []fact{{"from", from}}
+		for _, attribute := range slices.Sorted(maps.Keys(l.Key)) {
+			facts = append(facts, fact{"key", say("", attribute, " is ", l.Key[attribute])})
+		}
+		if l.When != "" {
+			facts = append(facts, fact{"when", say("", l.When)})
+		}
+		facts = append(facts, fact{"no row", instead(l.OnMissing)}, fact{"on error", instead(l.OnError)})
+		s.Entries = append(s.Entries, entry{Title: say("", "lookup."+l.Name, ": ", l.Type), Facts: facts})
+	}
+	return s
+}
+
+// instead is what takes a row's place.
+func instead(f policy.Fallback) line {
+	switch {
+	case f.Default != nil:
+		return say("", literal(f.Default))
+	case f.Action == policy.Omit:
+		return say("it is absent")
+	default:
+		return say("no tokens are issued")
+	}
 }
 
 // places are the rules' places for people, by path: "Documents: PUT /documents/{id}".
@@ -195,17 +240,24 @@ func source(c policy.ExplainedClaim) line {
 		return say("attribute ", c.Attribute)
 	case c.Expr != "":
 		return say("", c.Expr)
+	case c.Code:
+		return say("the function's own code")
 	case c.Claims != nil:
 		return say("its nested claims")
 	default:
-		var b bytes.Buffer
-		e := json.NewEncoder(&b)
-		e.SetEscapeHTML(false)
-		if err := e.Encode(c.Value); err != nil {
-			panic("internal error: a literal does not encode: " + err.Error())
-		}
-		return say("literal ", b.String())
+		return say("literal ", literal(c.Value))
 	}
+}
+
+// literal is a value as JSON.
+func literal(v any) string {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		panic("internal error: a literal does not encode: " + err.Error())
+	}
+	return b.String()
 }
 
 // presence says when a claim is in a token.
@@ -217,6 +269,8 @@ func presence(c policy.ExplainedClaim, depth int) line {
 		why = "the user has the attribute"
 	case c.Expr != "":
 		why = "the expression yields a value"
+	case c.Code:
+		why = "the code sets it"
 	default:
 		why = "one of the nested claims is"
 	}
@@ -280,6 +334,13 @@ func otherTokens(x policy.Explanation) section {
 	} else {
 		add("Groups", []fact{conditional(x.Groups.Expr, x.Groups.When)})
 	}
+	var scopesOf []fact
+	for _, identifier := range slices.Sorted(maps.Keys(x.ResourceServers)) {
+		for _, name := range slices.Sorted(maps.Keys(x.ResourceServers[identifier])) {
+			scopesOf = append(scopesOf, fact{Value: say("", identifier+"/"+name, ": "+x.ResourceServers[identifier][name])})
+		}
+	}
+	add("Scopes of resource servers", scopesOf)
 	if len(x.Attributes) > 0 {
 		add("User attributes that are read", items(x.Attributes))
 	} else {

@@ -297,6 +297,7 @@ func checkParams(program *policy.Program, given pairs) error {
 func (t *tool) mint() func([]string) error {
 	event := t.flags.String("event", "", "the pre token generation event, a JSON `FILE`; required")
 	only := t.flags.String("token", "", "write the payload of one `KIND` of token alone: access or id")
+	rows := t.flags.String("tables", "", "the rows of the tables that the policy looks up, a JSON `FILE`: {\"TABLE\": [{…}]}; default: none")
 	params := t.pairs("param", "a deploy-time value of the policy's params")
 	return func(files []string) error {
 		if *event == "" {
@@ -312,11 +313,15 @@ func (t *tool) mint() func([]string) error {
 		if err := checkParams(program, params); err != nil {
 			return err
 		}
+		tables, err := t.tables(*rows, program)
+		if err != nil {
+			return err
+		}
 		_, text, err := t.read(*event)
 		if err != nil {
 			return err
 		}
-		tokens, err := policytest.Issue(program, params, text)
+		tokens, err := policytest.Issue(program, params, tables, text)
 		if err != nil {
 			return fmt.Errorf("%s: %w", *event, err)
 		}
@@ -329,6 +334,32 @@ func (t *tool) mint() func([]string) error {
 		}
 		return nil
 	}
+}
+
+// tables reads the rows of tables that the policy looks up.
+func (t *tool) tables(file string, program *policy.Program) (tables policytest.Tables, err error) {
+	if file == "" {
+		return nil, nil
+	}
+	_, text, err := t.read(file)
+	if err != nil {
+		return nil, err
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	if err := d.Decode(&tables); err != nil {
+		return nil, fmt.Errorf(`%s: is no JSON object of tables, such as {"subscriptions": [{"pk": "ann", "plan": "pro"}]}`, file)
+	}
+	var known []string
+	for _, table := range program.Tables() {
+		known = append(known, table.Name)
+	}
+	for name := range tables {
+		if !slices.Contains(known, name) {
+			return nil, fmt.Errorf("%s: the policy looks up no table %q%s", file, name, policy.DidYouMean(name, known))
+		}
+	}
+	return tables, nil
 }
 
 func (t *tool) writeTokens(tokens policytest.Tokens, only string) {
