@@ -105,9 +105,8 @@ func (w *world) functions() ([]function, error) {
 		list = append(list, f)
 	}
 	if w.node.missing == "" {
-		for name, script := range map[string]string{bareNode: "bare.mjs", nodeAuthorizer: "authorizer.mjs"} {
-			list = append(list, function{name, []string{w.node.program, filepath.Join(w.node.folder, script)}, env, nextCall, passes})
-		}
+		script := func(name string) []string { return []string{w.node.program, filepath.Join(w.node.folder, name)} }
+		list = append(list, function{bareNode, script("bare.mjs"), env, nextCall, passes}, function{nodeAuthorizer, script("authorizer.mjs"), env, nextCall, passes})
 	}
 	return list, nil
 }
