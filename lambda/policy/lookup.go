@@ -2,7 +2,6 @@ package policy
 
 import (
 	"encoding/json"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -234,7 +233,7 @@ func withoutNulls(object map[string]any) map[string]any {
 
 // DynamoDB's own rules for names of indexes, and a bound on what a query reads.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
-var indexName = regexp.MustCompile(`^[A-Za-z0-9_.-]{3,255}$`)
+var indexName = pattern(`^[A-Za-z0-9_.-]{3,255}$`)
 
 const (
 	maxRows         = 100
@@ -294,7 +293,7 @@ func (c *compiler) lookup(l *language, name string, in *Lookup) lookup {
 	if in.When != "" {
 		out.when = c.condition(l, child(path, "when"), in.When)
 	}
-	if in.Index != "" && !indexName.MatchString(in.Index) {
+	if in.Index != "" && !indexName().MatchString(in.Index) {
 		c.fail(child(path, "index"), "%q is no name of an index: 3 to 255 letters, digits, dots, dashes and underscores", in.Index)
 	}
 	if in.Index != "" && in.Limit == 0 {

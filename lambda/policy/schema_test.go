@@ -233,7 +233,7 @@ func (s schema) property(t reflect.Type, f reflect.StructField) object {
 	case "Lookup.key":
 		out = append(out, member{"propertyNames", object{{"minLength", 1}}}, member{"minProperties", 1}, member{"maxProperties", 2})
 	case "Lookup.index":
-		out = append(out, member{"pattern", indexName.String()})
+		out = append(out, member{"pattern", indexName().String()})
 	case "Lookup.limit":
 		out = append(out, member{"minimum", 1}, member{"maximum", maxRows})
 	case "Lookup.cacheSeconds":
@@ -244,9 +244,9 @@ func (s schema) property(t reflect.Type, f reflect.StructField) object {
 		row := object{{"type", "object"}, {"additionalProperties", definition("Literal")}}
 		out = append(out[:1], member{"anyOf", list{row, object{{"type", "array"}, {"items", row}}}})
 	case "Policy.resourceServers":
-		out = append(out, member{"propertyNames", object{{"pattern", serverIdentifier.String()}}})
+		out = append(out, member{"propertyNames", object{{"pattern", serverIdentifier().String()}}})
 		out.set("additionalProperties", object{{"type", "object"}, {"minProperties", 1}, {"maxProperties", maxServerScopes},
-			{"propertyNames", object{{"pattern", serverScope.String()}}},
+			{"propertyNames", object{{"pattern", serverScope().String()}}},
 			{"additionalProperties", append(s.value(f.Type.Elem().Elem()), member{"maxLength", maxDescription})}})
 	case "Policy.claims":
 		out = append(out[:1], s.claims(false)...)
