@@ -38,7 +38,8 @@ func Policy() (*policy.Program, error) {
 }
 
 // collectLater makes the first garbage collection one of a heap of 16 MB. With the usual 4 MB it is in the middle of the
-// start, of which it takes a quarter. The later ones are as usual, so a function needs no more memory.
+// start, of which it takes a quarter. The later ones are as usual, so a function needs no more memory. Not called when the
+// environment has GOGC, which says what its user wants.
 var collectLater = sync.OnceFunc(func() {
 	usual := debug.SetGCPercent(400)
 	type sentinel struct{ _ [64]byte }
