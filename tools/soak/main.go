@@ -73,7 +73,7 @@ func run(ctx context.Context, out io.Writer, short bool, events int, seed uint64
 		return err
 	}
 	defer os.RemoveAll(folder)
-	document, err := examplePolicy()
+	document, err := readPolicy()
 	if err != nil {
 		return err
 	}
@@ -117,9 +117,9 @@ func run(ctx context.Context, out io.Writer, short bool, events int, seed uint64
 	return nil
 }
 
-// examplePolicy is the example's policy as the construct ships it.
-func examplePolicy() ([]byte, error) {
-	file := filepath.Join(root, "example-app", "claims.yaml")
+// readPolicy is the policy as the construct ships it.
+func readPolicy() ([]byte, error) {
+	const file = "claims.yaml"
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
