@@ -141,7 +141,7 @@ func (a app) synth(dir string) (time.Duration, error) {
 func (a app) code() (string, error) {
 	var list []string
 	var errs []error
-	for _, label := range []string{"claims", "authorizer", "backend"} {
+	for _, label := range []string{"claimslookup", "authorizer", "backend"} {
 		found, err := filepath.Glob(filepath.Join(a.out, "claimsmith", label+"-*.zip"))
 		if err == nil && len(found) != 1 {
 			err = fmt.Errorf("found %q for %s, want one zip", found, label)
