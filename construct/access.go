@@ -4,6 +4,7 @@ package construct
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -79,6 +80,77 @@ func (t *tokenClaims) MetricAuthorizerThrottles(name string, props *awscloudwatc
 
 func (t *tokenClaims) MetricAuthorizerDuration(name string, props *awscloudwatch.MetricOptions) awscloudwatch.Metric {
 	return t.AuthorizerFunction(name).MetricDuration(props)
+}
+
+func (t *tokenClaims) MetricClaimsMints(outcome MintOutcome, props *awscloudwatch.MetricOptions) awscloudwatch.Metric {
+	return t.ownMetric(t.minting("MetricClaimsMints"), "Mints", props, "Outcome", string(outcome))
+}
+
+func (t *tokenClaims) MetricClaimsMintDuration(props *awscloudwatch.MetricOptions) awscloudwatch.Metric {
+	return t.ownMetric(t.minting("MetricClaimsMintDuration"), "MintDuration", props)
+}
+
+func (t *tokenClaims) MetricClaimsOmittedClaims(props *awscloudwatch.MetricOptions) awscloudwatch.Metric {
+	return t.ownMetric(t.minting("MetricClaimsOmittedClaims"), "OmittedClaims", props)
+}
+
+func (t *tokenClaims) MetricClaimsLookupDuration(props *awscloudwatch.MetricOptions) awscloudwatch.Metric {
+	return t.ownMetric(t.minting("MetricClaimsLookupDuration"), "LookupDuration", props)
+}
+
+func (t *tokenClaims) MetricClaimsLookupFailures(props *awscloudwatch.MetricOptions) awscloudwatch.Metric {
+	return t.ownMetric(t.minting("MetricClaimsLookupFailures"), "LookupFailures", props)
+}
+
+func (t *tokenClaims) MetricAuthorizerDecisions(name string, outcome DecisionOutcome, props *awscloudwatch.MetricOptions) awscloudwatch.Metric {
+	return t.ownMetric(t.AuthorizerFunction(name), "Decisions", props, "Outcome", string(outcome))
+}
+
+func (t *tokenClaims) MetricAuthorizerRefusals(name, reason string, props *awscloudwatch.MetricOptions) awscloudwatch.Metric {
+	return t.ownMetric(t.AuthorizerFunction(name), "Refusals", props, "Reason", reason)
+}
+
+func (t *tokenClaims) MetricAuthorizerDecisionDuration(name string, props *awscloudwatch.MetricOptions) awscloudwatch.Metric {
+	return t.ownMetric(t.AuthorizerFunction(name), "DecisionDuration", props)
+}
+
+func (t *tokenClaims) MetricAuthorizerOmittedClaims(name string, props *awscloudwatch.MetricOptions) awscloudwatch.Metric {
+	return t.ownMetric(t.AuthorizerFunction(name), "OmittedClaims", props)
+}
+
+func (t *tokenClaims) MetricAuthorizerIDTokenUses(name string, props *awscloudwatch.MetricOptions) awscloudwatch.Metric {
+	return t.ownMetric(t.AuthorizerFunction(name), "IDTokenUses", props)
+}
+
+func (t *tokenClaims) MetricAuthorizerKeyFetches(name string, props *awscloudwatch.MetricOptions) awscloudwatch.Metric {
+	return t.ownMetric(t.AuthorizerFunction(name), "KeyFetches", props)
+}
+
+func (t *tokenClaims) MetricAuthorizerKeyFetchFailures(name string, props *awscloudwatch.MetricOptions) awscloudwatch.Metric {
+	return t.ownMetric(t.AuthorizerFunction(name), "KeyFetchFailures", props)
+}
+
+// ownMetric is a metric that the function writes itself. Beside the function's name it has the dimension given, if any.
+func (t *tokenClaims) ownMetric(function awslambda.Function, name string, props *awscloudwatch.MetricOptions, dimension ...string) awscloudwatch.Metric {
+	namespace := t.props.metricsNamespace()
+	if namespace == "" {
+		panic(fmt.Errorf("construct: the functions write no metric %s, since MetricsNamespace is empty: leave that out", name))
+	}
+	dimensions := map[string]*string{"FunctionName": function.FunctionName()}
+	if len(dimension) > 0 {
+		dimensions[dimension[0]] = jsii.String(dimension[1])
+	}
+	statistic := awscloudwatch.Stats_SUM()
+	if strings.HasSuffix(name, "Duration") {
+		statistic = awscloudwatch.Stats_AVERAGE()
+	}
+	metric := awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
+		Namespace: jsii.String(namespace), MetricName: jsii.String(name), DimensionsMap: &dimensions, Statistic: statistic,
+	})
+	if props != nil {
+		metric = metric.With(props)
+	}
+	return metric.AttachTo(function)
 }
 
 // minting is the claims function, for what makes no sense without one.

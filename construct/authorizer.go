@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigateway"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2authorizers"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/jsii-runtime-go"
 
@@ -23,6 +24,8 @@ type authorizer struct {
 	name     string
 	checker  *policy.Checker // nil when the policy has problems or no authorizer of this name
 	function awslambda.Function
+
+	errorsAlarm awscloudwatch.Alarm // nil when there is none
 
 	// What it protects. A kind of API is used from when it was asked for, so that one which protects nothing is noticed.
 	kinds   []apiKind
@@ -67,6 +70,7 @@ func (t *tokenClaims) authorizer(name string) *authorizer {
 		environment:    environment,
 	})
 	t.authorizers[name] = a
+	a.monitor()
 	return a
 }
 
@@ -75,6 +79,9 @@ func (a *authorizer) use(kind apiKind) {
 	if !slices.Contains(a.kinds, kind) {
 		a.kinds = append(a.kinds, kind)
 		a.annotateCachingOff(kind)
+		if kind != httpKind {
+			a.expectErrors()
+		}
 	}
 }
 

@@ -84,6 +84,7 @@ func TestExamplesOfTheDocuments(t *testing.T) {
 			"nestedStacks": nestedStacks, "stages": stages, "mintedElsewhere": mintedElsewhere, "existingPool": existingPool,
 			"importedPool": importedPool, "severalPools": severalPools, "network": network, "governance": governance, "operations": operations,
 		}},
+		{"operations.md", "operations_example_test.go", map[string]func(awscdk.App){"monitored": monitored}},
 		{"migrating.md", "migrating_example_test.go", map[string]func(awscdk.App){
 			"idTokensAlone": idTokensAlone, "bothTokens": bothTokens, "ownAuthorizer": ownAuthorizer,
 		}},

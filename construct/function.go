@@ -51,12 +51,13 @@ func (t *tokenClaims) newFunction(id string, p functionProps) awslambda.Function
 		Description:  jsii.String(p.description),
 		Timeout:      awscdk.Duration_Seconds(jsii.Number(p.timeoutSeconds)),
 		MemorySize:   jsii.Number(t.props.MemorySize),
-		Tracing:      awslambda.Tracing_ACTIVE,
+		Tracing:      t.props.Tracing,
 		LogGroup:     logs,
 		// The functions log JSON lines in the form of Lambda's own; so do Lambda's own then.
-		LoggingFormat: awslambda.LoggingFormat_JSON,
-		Role:          role,
-		Environment:   &environment,
+		LoggingFormat:         awslambda.LoggingFormat_JSON,
+		ApplicationLogLevelV2: t.props.LogLevel,
+		Role:                  role,
+		Environment:           &environment,
 	}
 	if key := t.props.EncryptionKey; key != nil {
 		props.EnvironmentEncryption = key
@@ -69,6 +70,9 @@ func (t *tokenClaims) newFunction(id string, p functionProps) awslambda.Function
 
 	for name, value := range t.props.Params {
 		environment["CLAIMSMITH_PARAM_"+name] = jsii.String(value)
+	}
+	if namespace := t.props.metricsNamespace(); namespace != "" {
+		environment["CLAIMSMITH_METRICS_NAMESPACE"] = jsii.String(namespace)
 	}
 	props.Code = t.functionCode(p.main)
 	if t.props.Timeout != nil {

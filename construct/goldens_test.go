@@ -6,12 +6,15 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscognito"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/claimsmith/claimsmith/construct"
@@ -83,4 +86,15 @@ authorizers: {Documents: {routes: {"GET /documents": [{rule: "claims.stage == 'p
 	api := f.api("Api", auth.HttpAuthorizer("Documents"), "GET /documents")
 	addRoutes(api, awsapigatewayv2.NewHttpNoneAuthorizer(), "GET /health")
 	snapshot.Match(t, f.stack, "testdata/everything.template.json")
+}
+
+func TestMonitoringIsTheGolden(t *testing.T) {
+	f := newFixture(t)
+	topic := awssns.Topic_FromTopicArn(f.stack, jsii.String("OnCall"), jsii.String("arn:aws:sns:us-east-1:123456789012:on-call"))
+	auth := f.claims(func(p *construct.TokenClaimsProps) {
+		p.Monitoring = &construct.Monitoring{AlarmActions: []awscloudwatch.IAlarmAction{awscloudwatchactions.NewSnsAction(topic)}}
+	})
+	auth.AddClient("Web", nil)
+	f.api("Api", auth.HttpAuthorizer("Documents"), documentRoutes...)
+	snapshot.Match(t, f.stack, "testdata/monitoring.template.json")
 }

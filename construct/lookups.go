@@ -81,13 +81,20 @@ func (t *tokenClaims) tableName(table awsdynamodb.ITable) string {
 	return *table.TableName()
 }
 
-// location is the Region and the account that the ARN of a table names, or nothing when only the deployment knows it.
+// location is the Region and the account of a table, each empty when only the deployment knows it. CDK does not look into
+// the ARN of an imported table.
 func location(table awsdynamodb.ITable) (region, account string) {
-	if *awscdk.Token_IsUnresolved(table.TableArn()) {
-		return "", ""
+	region, account = *table.Env().Region, *table.Env().Account
+	if !*awscdk.Token_IsUnresolved(table.TableArn()) {
+		parts := strings.SplitN(*table.TableArn(), ":", 6)
+		region, account = parts[3], parts[4]
 	}
-	parts := strings.SplitN(*table.TableArn(), ":", 6)
-	return parts[3], parts[4]
+	for _, name := range []*string{&region, &account} {
+		if *awscdk.Token_IsUnresolved(*name) {
+			*name = ""
+		}
+	}
+	return region, account
 }
 
 // tableFindings compares the tables that the policy reads with those that it is given, and the time that this may take

@@ -208,12 +208,20 @@ func TestTablesOfPolicyAndPropsMustAgree(t *testing.T) {
 func TestTablesThatCannotBeReadFailSynth(t *testing.T) {
 	f := newFixture(t).onlyStack("Stack", inRegion("eu-west-1"))
 	second := time.Second
+	far := awsdynamodb.NewTableV2(f.newStack("Far", inRegion("us-west-2")).stack, jsii.String("Far"), &awsdynamodb.TablePropsV2{
+		PartitionKey: &awsdynamodb.Attribute{Name: jsii.String("pk"), Type: awsdynamodb.AttributeType_STRING},
+	})
 	f.claims(func(p *construct.TokenClaimsProps) {
-		p.Policy = construct.PolicyFile(policyFile(t, tierOnly))
-		p.LookupTables = map[string]awsdynamodb.ITable{"subscriptions": f.importedTable("Subscriptions")}
+		p.Policy = construct.PolicyFile(policyFile(t, `
+lookups:
+  tier: {table: subscriptions, key: {pk: user.name}, type: {plan: string}}
+  far: {table: far, key: {pk: user.name}, type: {plan: string}}
+`))
+		p.LookupTables = map[string]awsdynamodb.ITable{"subscriptions": f.importedTable("Subscriptions"), "far": far}
 		p.Timeout = &second
 	})
 	f.wantSynthError(
+		`props.LookupTables["far"] is in Region us-west-2, but the claims function asks DynamoDB in its own, eu-west-1: give a table there, such as a replica`,
 		`props.LookupTables["subscriptions"] is in Region us-east-1, but the claims function asks DynamoDB in its own, eu-west-1: give a table there, such as a replica`,
 		`props.LookupBudget is 1.5s, but the function is ended after 1s (props.Timeout): lookups that take too long need time left to be answered for`,
 	)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -186,6 +187,21 @@ type TokenClaimsProps struct {
 	// LogGroup is where all functions log to. Default: each function has a log group of its own.
 	LogGroup awslogs.ILogGroup
 
+	// LogLevel is the least level of what the functions log. Default: INFO, with a line for each sign-in and each
+	// decision. WARN leaves out sign-ins that succeeded and all decisions but faults. Metrics do not depend on it.
+	LogLevel awslambda.ApplicationLogLevel
+
+	// MetricsNamespace is the CloudWatch namespace of the metrics that the functions write beside Lambda's own: decisions
+	// and why, mints, durations, key fetches, see docs/operations.md. They are billed by CloudWatch. Default:
+	// "Claimsmith". An empty one turns them off.
+	MetricsNamespace *string
+
+	// Monitoring adds alarms and a dashboard, which are billed by CloudWatch. Default: neither.
+	Monitoring *Monitoring
+
+	// Tracing is whether the functions are traced by X-Ray. Default: ACTIVE.
+	Tracing awslambda.Tracing
+
 	// EncryptionKey encrypts the functions' environment variables and the log groups that are created. A key that the app
 	// creates gets the policy that CloudWatch Logs needs; an imported one must have it. Default: keys that AWS owns.
 	EncryptionKey awskms.IKey
@@ -306,6 +322,13 @@ func (p *TokenClaimsProps) Validate() error {
 			}
 		}
 	}
+	p.Monitoring.validate(refuse)
+	switch name := p.metricsNamespace(); {
+	case name == "" && p.Monitoring != nil:
+		refuse("MetricsNamespace is empty, but props.Monitoring watches the metrics in it: leave one of them out")
+	case strings.HasPrefix(name, "AWS/") || strings.HasPrefix(name, ":"):
+		refuse("MetricsNamespace is %q: CloudWatch takes none that begins with AWS/ or a colon", name)
+	}
 	errs = append(errs, p.validateComposition()...)
 	return errors.Join(errs...)
 }
@@ -357,6 +380,8 @@ func (p *TokenClaimsProps) withDefaults() TokenClaimsProps {
 	r.LambdaVersion = cmp.Or(r.LambdaVersion, awscognito.LambdaVersion_V2_0)
 	r.ReplacedTriggerVersion = cmp.Or(r.ReplacedTriggerVersion, awscognito.LambdaVersion_V1_0)
 	r.MemorySize = cmp.Or(r.MemorySize, 256)
+	r.Monitoring = p.Monitoring.clone()
+	r.Tracing = cmp.Or(r.Tracing, awslambda.Tracing_ACTIVE)
 	r.SecurityGroups = slices.Clone(p.SecurityGroups)
 	if r.Architecture == nil {
 		r.Architecture = awslambda.Architecture_ARM_64()
@@ -398,4 +423,12 @@ func (p *TokenClaimsProps) cacheTTL() time.Duration {
 		return time.Minute
 	}
 	return *p.ResultsCacheTtl
+}
+
+// metricsNamespace is the namespace, or empty when there are to be no metrics.
+func (p *TokenClaimsProps) metricsNamespace() string {
+	if p.MetricsNamespace == nil {
+		return "Claimsmith"
+	}
+	return *p.MetricsNamespace
 }

@@ -20,7 +20,8 @@
 //
 // The ids of the constructs are a contract, since logical ids are made of them and a changed logical id replaces the
 // resource: UserPool, ClaimsFunction, AttachFunction, Trigger, and for an authorizer called X: XAuthorizer and, in each API
-// that it protects, the construct's own id followed by XAuthorizer. The ids of clients are those given to
+// that it protects, the construct's own id followed by XAuthorizer; with [TokenClaimsProps.Monitoring] also Dashboard, and for
+// each alarm what [Alarm] says. The ids of clients are those given to
 // [TokenClaims.AddClient]. What the functions find in their environment and beside their binary is private.
 package construct
 
@@ -161,6 +162,26 @@ type TokenClaims interface {
 	// statistic: average over 5 minutes.
 	MetricClaimsDuration(props *awscloudwatch.MetricOptions) awscloudwatch.Metric
 
+	// MetricClaimsMints counts what came of the sign-ins and refreshes that the claims function was asked about. Default
+	// statistic: sum over 5 minutes.
+	MetricClaimsMints(outcome MintOutcome, props *awscloudwatch.MetricOptions) awscloudwatch.Metric
+
+	// MetricClaimsMintDuration is how long it takes to mint, in milliseconds, the function's start not counted. Default
+	// statistic: average over 5 minutes.
+	MetricClaimsMintDuration(props *awscloudwatch.MetricOptions) awscloudwatch.Metric
+
+	// MetricClaimsOmittedClaims counts claims that tokens lack since they could not be made, and the policy says that
+	// they may be left out then. Default statistic: sum over 5 minutes.
+	MetricClaimsOmittedClaims(props *awscloudwatch.MetricOptions) awscloudwatch.Metric
+
+	// MetricClaimsLookupDuration is how long the lookups of a sign-in take, all together, in milliseconds. Default
+	// statistic: average over 5 minutes.
+	MetricClaimsLookupDuration(props *awscloudwatch.MetricOptions) awscloudwatch.Metric
+
+	// MetricClaimsLookupFailures counts the lookups that failed; a row that is missing is no failure. Default statistic:
+	// sum over 5 minutes.
+	MetricClaimsLookupFailures(props *awscloudwatch.MetricOptions) awscloudwatch.Metric
+
 	// MetricAuthorizerErrors counts the failed invocations of the function behind the authorizer of that name. These are
 	// faults, not refusals, unless [InvalidTokenUnauthorized] is chosen. Default statistic: sum over 5 minutes.
 	MetricAuthorizerErrors(name string, props *awscloudwatch.MetricOptions) awscloudwatch.Metric
@@ -172,7 +193,63 @@ type TokenClaims interface {
 	// MetricAuthorizerDuration is how long that function takes, in milliseconds. Default statistic: average over 5
 	// minutes.
 	MetricAuthorizerDuration(name string, props *awscloudwatch.MetricOptions) awscloudwatch.Metric
+
+	// MetricAuthorizerDecisions counts the decisions of the authorizer of that name by what came of them. What API Gateway
+	// repeats from its cache is not counted. Default statistic: sum over 5 minutes.
+	MetricAuthorizerDecisions(name string, outcome DecisionOutcome, props *awscloudwatch.MetricOptions) awscloudwatch.Metric
+
+	// MetricAuthorizerRefusals counts the decisions that did not allow, by reason: one of those in docs/operations.md, such
+	// as "rule" or "exp". Default statistic: sum over 5 minutes.
+	MetricAuthorizerRefusals(name, reason string, props *awscloudwatch.MetricOptions) awscloudwatch.Metric
+
+	// MetricAuthorizerDecisionDuration is how long it takes to decide, in milliseconds, the function's start not counted.
+	// Default statistic: average over 5 minutes.
+	MetricAuthorizerDecisionDuration(name string, props *awscloudwatch.MetricOptions) awscloudwatch.Metric
+
+	// MetricAuthorizerOmittedClaims counts claims that backends did not get, since the answer would have been larger than
+	// API Gateway takes. Default statistic: sum over 5 minutes.
+	MetricAuthorizerOmittedClaims(name string, props *awscloudwatch.MetricOptions) awscloudwatch.Metric
+
+	// MetricAuthorizerIDTokenUses counts the requests that had a valid ID token where the policy still accepts one: they
+	// will be refused from the day on that it names. Default statistic: sum over 5 minutes.
+	MetricAuthorizerIDTokenUses(name string, props *awscloudwatch.MetricOptions) awscloudwatch.Metric
+
+	// MetricAuthorizerKeyFetches counts how often the pool's keys were fetched, and MetricAuthorizerKeyFetchFailures how
+	// often that failed. Default statistic: sum over 5 minutes.
+	MetricAuthorizerKeyFetches(name string, props *awscloudwatch.MetricOptions) awscloudwatch.Metric
+	MetricAuthorizerKeyFetchFailures(name string, props *awscloudwatch.MetricOptions) awscloudwatch.Metric
 }
+
+// DecisionOutcome is what came of a request that an authorizer was asked about.
+type DecisionOutcome string
+
+const (
+	// DecisionAllow means that every rule is met.
+	DecisionAllow DecisionOutcome = "allow"
+
+	// DecisionDeny means that the token is valid, and a rule is not met.
+	DecisionDeny DecisionOutcome = "deny"
+
+	// DecisionInvalidToken means that there is no token, or none that is valid.
+	DecisionInvalidToken DecisionOutcome = "invalid token"
+
+	// DecisionFault means that nothing could be said, as when the pool's keys are out of reach.
+	DecisionFault DecisionOutcome = "fault"
+)
+
+// MintOutcome is what came of a sign-in or refresh that the claims function was asked about.
+type MintOutcome string
+
+const (
+	// MintIssued means that the token was issued.
+	MintIssued MintOutcome = "issued"
+
+	// MintRefused means that the policy refused it, as when an attribute that is required is missing.
+	MintRefused MintOutcome = "refused"
+
+	// MintFault means that something broke.
+	MintFault MintOutcome = "fault"
+)
 
 // tokenClaims must keep a method with a pointer receiver, and none called Node or ToString: NewConstruct_Override takes
 // those for overrides of the JavaScript class.
@@ -187,6 +264,7 @@ type tokenClaims struct {
 	authorizers    map[string]*authorizer
 	attachesREST   bool // a restAttacher is at work
 	targets        map[awslambda.Function]awslambda.IFunction
+	dashboard      awscloudwatch.Dashboard // nil until it has something to show
 
 	resourceServers map[string]awscognito.UserPoolResourceServer // by identifier
 	clientFindings  []string
@@ -217,6 +295,7 @@ func NewTokenClaims(scope constructs.Construct, id string, props *TokenClaimsPro
 		t.claimsFunction = t.newClaimsFunction()
 		t.connectTrigger()
 		t.connectTables()
+		t.monitorClaims()
 		t.annotateMissingAttributes()
 	}
 	t.annotatePolicyWarnings()

@@ -163,9 +163,12 @@ func (c *localAWS) decisions(ctx context.Context, logGroup string) ([]decision, 
 	}
 	var found []decision
 	for _, event := range log.Events {
-		var d decision
-		if json.Unmarshal([]byte(event.Message), &d) == nil && d.Outcome != "" { // the other lines are Lambda's own
-			found = append(found, d)
+		var line struct {
+			decision
+			Message string `json:"message"`
+		}
+		if json.Unmarshal([]byte(event.Message), &line) == nil && line.Message == "decision" { // others are metrics, and Lambda's own
+			found = append(found, line.decision)
 		}
 	}
 	return found, nil

@@ -128,9 +128,13 @@ type Handler struct {
 	// Logger gets one line for each request: route, outcome and reasons, never a token or a claim. A request with an ID
 	// token where the policy accepts it for a while is a warning, with the day on which that ends as idTokensUntil.
 	Logger *slog.Logger
+
+	// Observe, if set, is told of each decision before it is answered. It must be quick, must not panic,
+	// and must be safe for concurrent use.
+	Observe func(Observation)
 }
 
-// The outcomes, as they are logged.
+// The outcomes, as they are logged and observed.
 const (
 	allow   = "allow"
 	deny    = "deny"
@@ -145,6 +149,7 @@ type decision struct {
 	keyID    string
 	idToken  bool // accepted for a while, see policy.IDTokens
 	outcome  string
+	why      string // the outcome is not allow, in a word: see Observation
 	reasons  []policy.Reason
 	cause    string   // of a fault
 	omitted  []string // claims that the backend does not get
@@ -161,15 +166,20 @@ func (h *Handler) now() time.Time {
 
 // Invoke answers one request.
 func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	start := time.Now()
 	d := h.decide(ctx, payload)
-	h.log(ctx, &d)
+	took := time.Since(start)
+	h.log(ctx, &d, took)
+	if h.Observe != nil {
+		h.Observe(Observation{Outcome: d.outcome, Reason: d.why, Duration: took, Omitted: len(d.omitted), IDToken: d.idToken && d.keyID != ""})
+	}
 	return d.response, d.err
 }
 
 func (h *Handler) decide(ctx context.Context, payload []byte) (d decision) {
 	defer func() {
 		if r := recover(); r != nil {
-			d.fail(fmt.Errorf("panic of type %T", r))
+			d.fail("panic", fmt.Errorf("panic of type %T", r))
 		}
 	}()
 	sources := h.Sources
@@ -179,14 +189,14 @@ func (h *Handler) decide(ctx context.Context, payload []byte) (d decision) {
 	reads := h.Checker.Reads()
 	e, err := decode(payload, needs{anyHeader: len(reads.Headers)+len(reads.Unkeyable)+len(h.Hooks) > 0, sources: sources})
 	if err != nil {
-		d.fail(err)
+		d.fail("event", err)
 		return d
 	}
 	d.kind = e.kind
 	e.request.RouteKey, e.request.Params = e.routeKey(h.Checker), h.Params
 	d.route = e.request.RouteKey
 	if e.blind(reads) {
-		d.fail(errBlind)
+		d.fail("event", errBlind)
 		return d
 	}
 
@@ -196,7 +206,7 @@ func (h *Handler) decide(ctx context.Context, payload []byte) (d decision) {
 		if none {
 			challenge = "Bearer" // to ask for a token is no error yet
 		}
-		h.invalid(&d, e, problem, challenge)
+		h.invalid(&d, e, "credential", problem, challenge)
 		return d
 	}
 	verified, err := h.Verifier.Verify(ctx, raw)
@@ -205,18 +215,18 @@ func (h *Handler) decide(ctx context.Context, payload []byte) (d decision) {
 		verified, err = h.Verifier.VerifyIDToken(ctx, raw)
 	}
 	if rejected, ok := errors.AsType[*token.RejectedError](err); ok {
-		h.invalid(&d, e, rejected.Reason, `Bearer error="invalid_token"`)
+		h.invalid(&d, e, rejected.Check(), rejected.Reason, `Bearer error="invalid_token"`)
 		return d
 	}
 	if err != nil {
-		d.fail(err)
+		d.fail(undecided(err), err)
 		return d
 	}
 	d.keyID = verified.KeyID
 
 	checked, err := h.check(ctx, verified.Claims, e.request)
 	if err != nil {
-		d.fail(err)
+		d.fail("hook", err)
 		return d
 	}
 	if checked.Allowed && h.usesPolicy(e) && !nameable(e.arn) {
@@ -226,18 +236,18 @@ func (h *Handler) decide(ctx context.Context, payload []byte) (d decision) {
 		d.outcome = allow
 		d.response, d.omitted, err = h.permission(e, verified.Claims)
 	} else {
-		d.outcome, d.reasons = deny, checked.Reasons
+		d.outcome, d.why, d.reasons = deny, denied(checked.Reasons), checked.Reasons
 		d.response = h.refusal(e, principalOf(verified.Claims), `Bearer error="insufficient_scope"`)
 	}
 	if err != nil {
-		d.fail(err)
+		d.fail("answer", err)
 	}
 	return d
 }
 
 // invalid answers a token that is bad for good.
-func (h *Handler) invalid(d *decision, e *event, reason, challenge string) {
-	d.outcome, d.reasons = invalid, []policy.Reason{{Path: "token", Message: reason}}
+func (h *Handler) invalid(d *decision, e *event, why, reason, challenge string) {
+	d.outcome, d.why, d.reasons = invalid, why, []policy.Reason{{Path: "token", Message: reason}}
 	if e.kind != http1 && e.kind != http2 || h.InvalidToken == Unauthorized {
 		d.err = errUnauthorized
 		return
@@ -246,12 +256,12 @@ func (h *Handler) invalid(d *decision, e *event, reason, challenge string) {
 }
 
 // fail makes the outcome a fault.
-func (d *decision) fail(cause error) {
-	*d = decision{kind: d.kind, route: d.route, keyID: d.keyID, idToken: d.idToken, outcome: fault, cause: cause.Error(), err: errFault}
+func (d *decision) fail(why string, cause error) {
+	*d = decision{kind: d.kind, route: d.route, keyID: d.keyID, idToken: d.idToken, outcome: fault, why: why, cause: cause.Error(), err: errFault}
 }
 
-func (h *Handler) log(ctx context.Context, d *decision) {
-	attrs := make([]slog.Attr, 0, 5)
+func (h *Handler) log(ctx context.Context, d *decision, took time.Duration) {
+	attrs := make([]slog.Attr, 0, 7)
 	for _, a := range []slog.Attr{
 		slog.String("outcome", d.outcome), slog.String("api", string(d.kind)), slog.String("route", d.route),
 		slog.String("keyId", d.keyID), slog.String("error", d.cause),
@@ -263,6 +273,7 @@ func (h *Handler) log(ctx context.Context, d *decision) {
 	if d.reasons != nil {
 		attrs = append(attrs, slog.Any("reasons", d.reasons))
 	}
+	attrs = append(attrs, slog.Int64("microseconds", took.Microseconds()))
 	level := slog.LevelInfo
 	if d.idToken { // soon they will be refused
 		level = slog.LevelWarn

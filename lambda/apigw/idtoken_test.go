@@ -67,6 +67,12 @@ authorizers:
 					Verifier: realVerifier(pool), Checker: checker, Logger: slog.New(slog.NewJSONHandler(&log, nil)),
 					Now: func() time.Time { return c.now },
 				}
+				uses := 0
+				h.Observe = func(o apigw.Observation) {
+					if o.IDToken {
+						uses++
+					}
+				}
 				r := get("/documents", c.raw())
 				r.Method = c.method
 				w := c.want
@@ -74,6 +80,9 @@ authorizers:
 					w.status = 401
 				}
 				got := w.check(t, h, &log, api, r)
+				if warned := strings.Contains(fmt.Sprint(w.logged), "idTokensUntil"); warned != (uses == 1) {
+					t.Errorf("%s: %d uses are counted", api, uses)
+				}
 				if w.status == 200 && strings.Contains(fmt.Sprint(got.Context), "owner@example.com") {
 					t.Errorf("the backend gets an attribute: %s", got.Context)
 				}

@@ -29,6 +29,7 @@ import (
 //	CLAIMSMITH_RESPONSE          the form of answers to an HTTP API with payload format 2.0: simple (default) or policy
 //	CLAIMSMITH_TOKEN_SOURCES     where the token may be, such as header:Authorization,subprotocol: see apigw.ParseSources
 //	CLAIMSMITH_WWW_AUTHENTICATE  true puts what RFC 6750 wants in that header into the context of refusals
+//	CLAIMSMITH_METRICS_NAMESPACE the CloudWatch namespace of the metrics that are written; none are without it
 //
 // What stands in the way of starting goes to the standard error and ends the process, so that no request is allowed.
 // [slog.Default] becomes the function's logger.
@@ -81,7 +82,8 @@ func fromEnvironment(hooks []Hook) (*Handler, error) {
 	if err := json.Unmarshal([]byte(os.Getenv("CLAIMSMITH_USER_POOLS")), &pools); err != nil {
 		return nil, fmt.Errorf("CLAIMSMITH_USER_POOLS is no JSON list of user pools: %w", err)
 	}
-	verifier, err := token.NewVerifier(token.Config{Pools: pools})
+	meter := boot.Metrics(os.Stdout)
+	verifier, err := token.NewVerifier(token.Config{Pools: pools, OnFetch: func(err error) { measureFetch(meter, err) }})
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +95,7 @@ func fromEnvironment(hooks []Hook) (*Handler, error) {
 	if err := verifier.Prefetch(ctx); err != nil {
 		logger.Warn("keys", "error", err.Error())
 	}
-	return &Handler{
+	h := &Handler{
 		Verifier:        verifier,
 		Checker:         checker,
 		Params:          params,
@@ -103,7 +105,11 @@ func fromEnvironment(hooks []Hook) (*Handler, error) {
 		WWWAuthenticate: challenge == "true",
 		Hooks:           hooks,
 		Logger:          logger,
-	}, nil
+	}
+	if meter != nil {
+		h.Observe = func(o Observation) { o.measure(meter) }
+	}
+	return h, nil
 }
 
 // oneOf reads an environment variable that has one of the given values, of which the first is the default.

@@ -1,13 +1,18 @@
 package apigw
 
 import (
+	"bytes"
+	"errors"
+	"io"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/claimsmith/claimsmith/lambda/internal/metrics"
 	"github.com/claimsmith/claimsmith/lambda/token/tokentest"
 )
 
@@ -31,13 +36,14 @@ func TestFromEnvironment(t *testing.T) {
 		check       func(*Handler) bool
 	}{
 		"nothing optional": {nil, "", func(h *Handler) bool {
-			return h.InvalidToken == Forbidden && h.Response == Simple && !h.WWWAuthenticate && reflect.DeepEqual(h.Sources, DefaultSources)
+			return h.InvalidToken == Forbidden && h.Response == Simple && !h.WWWAuthenticate && reflect.DeepEqual(h.Sources, DefaultSources) && h.Observe == nil
 		}},
 		"everything": {map[string]string{
 			"CLAIMSMITH_AUTHORIZER": "B", "CLAIMSMITH_INVALID_TOKEN": "unauthorized", "CLAIMSMITH_RESPONSE": "policy",
 			"CLAIMSMITH_TOKEN_SOURCES": "header:Authorization,subprotocol", "CLAIMSMITH_WWW_AUTHENTICATE": "true",
+			"CLAIMSMITH_METRICS_NAMESPACE": "N",
 		}, "", func(h *Handler) bool {
-			return h.InvalidToken == Unauthorized && h.Response == IAMPolicy && h.WWWAuthenticate && len(h.Sources) == 2
+			return h.InvalidToken == Unauthorized && h.Response == IAMPolicy && h.WWWAuthenticate && len(h.Sources) == 2 && h.Observe != nil
 		}},
 		"no authorizer":             {map[string]string{"CLAIMSMITH_AUTHORIZER": ""}, `CLAIMSMITH_AUTHORIZER is ""; the policy has A, B`, nil},
 		"an unknown authorizer":     {map[string]string{"CLAIMSMITH_AUTHORIZER": "C"}, `CLAIMSMITH_AUTHORIZER is "C"; the policy has A, B`, nil},
@@ -74,5 +80,37 @@ func TestFromEnvironment(t *testing.T) {
 	os.Remove(file)
 	if _, err := fromEnvironment(nil); err == nil {
 		t.Error("starts without a policy")
+	}
+}
+
+func TestMeasures(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	m := metrics.New(&out, time.Now, "N", "f", "")
+	for _, c := range []struct {
+		measure func()
+		want    string // the line's end
+	}{
+		{func() { Observation{Outcome: allow, Duration: time.Millisecond}.measure(m) }, `"Outcome":"allow","Decisions":1,"DecisionDuration":1}`},
+		{func() { Observation{Outcome: deny, Reason: "rule", IDToken: true}.measure(m) },
+			`"Outcome":"deny","Decisions":1,"DecisionDuration":0,"Reason":"rule","Refusals":1,"IDTokenUses":1}`},
+		{func() { Observation{Outcome: allow, Omitted: 2}.measure(m) }, `"DecisionDuration":0,"OmittedClaims":2}`},
+		{func() { measureFetch(m, nil) }, `"FunctionName":"f","KeyFetches":1}`},
+		{func() { measureFetch(m, errors.New("down")) }, `"FunctionName":"f","KeyFetches":1,"KeyFetchFailures":1}`},
+	} {
+		out.Reset()
+		if c.measure(); !strings.HasSuffix(out.String(), c.want+"\n") {
+			t.Errorf("got %s, want …%s", &out, c.want)
+		}
+	}
+	measureFetch(nil, nil) // as when there are no metrics
+}
+
+// BenchmarkMeasure is what metrics add to a decision, the writing itself not counted.
+func BenchmarkMeasure(b *testing.B) {
+	m := metrics.New(io.Discard, time.Now, "Claimsmith", "Documents-AuthDocumentsAuthorizer1234ABCD-abcdefghijkl", "")
+	b.ReportAllocs()
+	for b.Loop() {
+		Observation{Outcome: allow, Duration: 1234 * time.Microsecond}.measure(m)
 	}
 }

@@ -4,13 +4,16 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +42,7 @@ type faultCase struct {
 	claims string // the claims that are minted, or
 	err    string // what Cognito gets instead
 	log    string
+	counts string // of the metrics: outcome, failed lookups, what was omitted
 }
 
 func (c faultCase) run(t *testing.T) {
@@ -68,7 +72,11 @@ claims:
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
-	h := &pretoken.Handler{Program: program, Lookup: fetcher.Fetch, Logger: slog.New(slog.NewJSONHandler(&log, nil))}
+	var counts string
+	h := &pretoken.Handler{
+		Program: program, Lookup: fetcher.Fetch, Logger: slog.New(slog.NewJSONHandler(&log, nil)),
+		Observe: func(o pretoken.Observation) { counts = fmt.Sprint(o.Outcome, " ", o.LookupFailures, " ", o.Omitted) },
+	}
 	if c.hook != nil {
 		h.Hooks = []pretoken.Hook{c.hook}
 	}
@@ -86,6 +94,9 @@ claims:
 	}
 	if strings.Contains(log.String(), "secret") {
 		t.Errorf("data is in the log: %s", &log)
+	}
+	if counts != c.counts {
+		t.Errorf("counted %q, want %q", counts, c.counts)
 	}
 }
 
@@ -120,35 +131,35 @@ func TestFaults(t *testing.T) {
 		isOmitted = `"omitted":[{"path":"lookups.tier","message":"`
 	)
 	for _, c := range []faultCase{
-		{name: "no fault", table: row, claims: pro, log: `"outcome":"issued"`},
+		{name: "no fault", counts: "issued 0 0", table: row, claims: pro, log: `"outcome":"issued"`},
 
-		{name: "throttled, deny", table: throttled, err: fault, log: isFault + "DynamoDB answers ThrottlingException"},
-		{name: "throttled, omit", table: throttled, policy: onError + "omit", claims: nothing, log: isOmitted + "DynamoDB answers ThrottlingException"},
-		{name: "throttled, default", table: throttled, policy: onError + useFree, claims: free, log: isOmitted + "DynamoDB answers ThrottlingException"},
+		{name: "throttled, deny", counts: "fault 1 0", table: throttled, err: fault, log: isFault + "DynamoDB answers ThrottlingException"},
+		{name: "throttled, omit", counts: "issued 1 1", table: throttled, policy: onError + "omit", claims: nothing, log: isOmitted + "DynamoDB answers ThrottlingException"},
+		{name: "throttled, default", counts: "issued 1 1", table: throttled, policy: onError + useFree, claims: free, log: isOmitted + "DynamoDB answers ThrottlingException"},
 
-		{name: "no permission, deny", table: forbidden, err: fault, log: isFault + "DynamoDB answers AccessDeniedException"},
-		{name: "no permission, omit", table: forbidden, policy: onError + "omit", claims: nothing, log: isOmitted + "DynamoDB answers AccessDeniedException"},
-		{name: "no permission, default", table: forbidden, policy: onError + useFree, claims: free, log: isOmitted + "DynamoDB answers AccessDeniedException"},
+		{name: "no permission, deny", counts: "fault 1 0", table: forbidden, err: fault, log: isFault + "DynamoDB answers AccessDeniedException"},
+		{name: "no permission, omit", counts: "issued 1 1", table: forbidden, policy: onError + "omit", claims: nothing, log: isOmitted + "DynamoDB answers AccessDeniedException"},
+		{name: "no permission, default", counts: "issued 1 1", table: forbidden, policy: onError + useFree, claims: free, log: isOmitted + "DynamoDB answers AccessDeniedException"},
 
-		{name: "timeout, deny", table: hanging, err: fault, log: "no answer from DynamoDB within 300ms"},
-		{name: "timeout, omit", table: hanging, policy: onError + "omit", claims: nothing, log: "no answer from DynamoDB within 300ms"},
-		{name: "timeout, default", table: hanging, policy: onError + useFree, claims: free, log: "no answer from DynamoDB within 300ms"},
+		{name: "timeout, deny", counts: "fault 1 0", table: hanging, err: fault, log: "no answer from DynamoDB within 300ms"},
+		{name: "timeout, omit", counts: "issued 1 1", table: hanging, policy: onError + "omit", claims: nothing, log: "no answer from DynamoDB within 300ms"},
+		{name: "timeout, default", counts: "issued 1 1", table: hanging, policy: onError + useFree, claims: free, log: "no answer from DynamoDB within 300ms"},
 
-		{name: "wrong shape, deny", table: misshapen, err: fault, log: isFault + "lookup.tier.plan is no string"},
-		{name: "wrong shape, omit", table: misshapen, policy: onError + "omit", claims: nothing, log: isOmitted + "lookup.tier.plan is no string"},
-		{name: "wrong shape, default", table: misshapen, policy: onError + useFree, claims: free, log: isOmitted + "lookup.tier.plan is no string"},
+		{name: "wrong shape, deny", counts: "fault 0 0", table: misshapen, err: fault, log: isFault + "lookup.tier.plan is no string"},
+		{name: "wrong shape, omit", counts: "issued 0 1", table: misshapen, policy: onError + "omit", claims: nothing, log: isOmitted + "lookup.tier.plan is no string"},
+		{name: "wrong shape, default", counts: "issued 0 1", table: misshapen, policy: onError + useFree, claims: free, log: isOmitted + "lookup.tier.plan is no string"},
 
-		{name: "missing row, deny", table: missing, err: refused, log: `"outcome":"refused","reasons":[{"path":"lookups.tier","message":"there is no such row"}]`},
-		{name: "missing row, omit", table: missing, policy: ", onMissing: omit", claims: nothing, log: `"outcome":"issued"`},
-		{name: "missing row, default", table: missing, policy: ", onMissing: " + useFree, claims: free, log: `"outcome":"issued"`},
+		{name: "missing row, deny", counts: "refused 0 0", table: missing, err: refused, log: `"outcome":"refused","reasons":[{"path":"lookups.tier","message":"there is no such row"}]`},
+		{name: "missing row, omit", counts: "issued 0 0", table: missing, policy: ", onMissing: omit", claims: nothing, log: `"outcome":"issued"`},
+		{name: "missing row, default", counts: "issued 0 0", table: missing, policy: ", onMissing: " + useFree, claims: free, log: `"outcome":"issued"`},
 
-		{name: "bad attribute, deny", table: row, extra: "\n  seats: {attribute: 'custom:seats', as: int}", err: refused, log: `"outcome":"refused","reasons":[{"path":"claims.seats","message":"attribute: is no int"}]`},
-		{name: "bad attribute, omit", table: row, extra: "\n  seats: {attribute: 'custom:seats', as: int, onError: omit}", claims: pro, log: `"omitted":[{"path":"claims.seats","message":"attribute: is no int"}]`},
+		{name: "bad attribute, deny", counts: "refused 0 0", table: row, extra: "\n  seats: {attribute: 'custom:seats', as: int}", err: refused, log: `"outcome":"refused","reasons":[{"path":"claims.seats","message":"attribute: is no int"}]`},
+		{name: "bad attribute, omit", counts: "issued 0 1", table: row, extra: "\n  seats: {attribute: 'custom:seats', as: int, onError: omit}", claims: pro, log: `"omitted":[{"path":"claims.seats","message":"attribute: is no int"}]`},
 
-		{name: "panic in a hook", table: row, hook: func(context.Context, policy.SignIn, *policy.Minted) error { panic("secret") }, err: fault, log: `"outcome":"fault","error":"hooks[0]: panic of type string"`},
-		{name: "error of a hook", table: row, hook: func(context.Context, policy.SignIn, *policy.Minted) error { return errors.New("secret") }, err: fault, log: `"outcome":"fault","error":"hooks[0]: error of type *errors.errorString"`},
-		{name: "a hook denies", table: row, hook: func(context.Context, policy.SignIn, *policy.Minted) error { return pretoken.Deny("closed") }, err: refused, log: `"outcome":"refused","reasons":[{"path":"hooks[0]","message":"closed"}]`},
-		{name: "a hook sets what it must not", table: row, hook: func(_ context.Context, _ policy.SignIn, out *policy.Minted) error {
+		{name: "panic in a hook", counts: "fault 0 0", table: row, hook: func(context.Context, policy.SignIn, *policy.Minted) error { panic("secret") }, err: fault, log: `"outcome":"fault","error":"hooks[0]: panic of type string"`},
+		{name: "error of a hook", counts: "fault 0 0", table: row, hook: func(context.Context, policy.SignIn, *policy.Minted) error { return errors.New("secret") }, err: fault, log: `"outcome":"fault","error":"hooks[0]: error of type *errors.errorString"`},
+		{name: "a hook denies", counts: "refused 0 0", table: row, hook: func(context.Context, policy.SignIn, *policy.Minted) error { return pretoken.Deny("closed") }, err: refused, log: `"outcome":"refused","reasons":[{"path":"hooks[0]","message":"closed"}]`},
+		{name: "a hook sets what it must not", counts: "refused 0 0", table: row, hook: func(_ context.Context, _ policy.SignIn, out *policy.Minted) error {
 			out.Access["sub"] = "secret"
 			return nil
 		}, err: refused, log: `"outcome":"refused","reasons":[{"path":"claims.sub"`},
@@ -157,22 +168,110 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// The process as it is deployed: what it posts to Lambda's runtime API is what Cognito gets, and what is posted as an error
+// counts in the function's metric Errors.
+func TestTheFunctionAsDeployed(t *testing.T) {
+	t.Parallel()
+	dynamo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		switch {
+		case strings.Contains(string(body), `"S":"pro"`):
+			io.WriteString(w, `{"Item": {"plan": {"S": "pro"}}}`)
+		case strings.Contains(string(body), `"S":"nobody"`):
+			io.WriteString(w, `{}`)
+		default:
+			w.WriteHeader(http.StatusBadRequest)
+			io.WriteString(w, `{"__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException", "message": "secret"}`)
+		}
+	}))
+	t.Cleanup(dynamo.Close)
+
+	type post struct{ to, body string }
+	events, posts := make(chan string, 1), make(chan post)
+	runtime := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet { // the next event
+			select {
+			case event := <-events:
+				w.Header().Set("Lambda-Runtime-Aws-Request-Id", "id")
+				w.Header().Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(time.Now().Add(time.Minute).UnixMilli(), 10))
+				io.WriteString(w, event)
+			case <-r.Context().Done():
+			}
+			return
+		}
+		body, _ := io.ReadAll(r.Body)
+		w.WriteHeader(http.StatusAccepted)
+		posts <- post{path.Base(r.URL.Path), string(body)}
+	}))
+	t.Cleanup(runtime.Close)
+
+	bootstrap := build(t)
+	if err := os.WriteFile(filepath.Join(filepath.Dir(bootstrap), "policy.json"), []byte(`{
+		"lookups": {"tier": {"table": "subscriptions", "key": {"pk": "user.attributes.sub"}, "type": {"plan": "string"}}},
+		"claims": {"plan": {"expr": "lookup.tier.plan"}}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), bootstrap)
+	cmd.Stdout, cmd.Stderr = &log, &log
+	cmd.Env = []string{
+		"CLAIMSMITH_TRIGGER_VERSION=V2_0", `CLAIMSMITH_LOOKUP_TABLES={"subscriptions": "subscriptions"}`, "CLAIMSMITH_LOOKUP_BUDGET=1m",
+		"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(runtime.URL, "http://"), "AWS_ENDPOINT_URL=" + dynamo.URL,
+		"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=key", "AWS_SECRET_ACCESS_KEY=secret",
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ sub, to, body string }{
+		{"pro", "response", `"response":{"claimsAndScopeOverrideDetails":{"accessTokenGeneration":{"claimsToAddOrOverride":{"plan":"pro"}}}}`},
+		{"nobody", "error", `"errorMessage":"` + refused + `"`},
+		{"throttled", "error", `"errorMessage":"` + fault + `"`},
+		{"pro", "response", `"plan":"pro"`}, // it goes on
+	} {
+		events <- `{"request": {"userAttributes": {"sub": "` + c.sub + `"}}, "response": {}}`
+		select {
+		case got := <-posts:
+			if got.to != c.to || !strings.Contains(got.body, c.body) || strings.Contains(got.body, "secret") {
+				t.Errorf("%s: posts %+v, want %s with %s", c.sub, got, c.to, c.body)
+			}
+		case <-time.After(time.Minute):
+			t.Fatalf("%s: no answer", c.sub)
+		}
+	}
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	for _, want := range []string{`"outcome":"issued"`, `"message":"there is no such row"`, `"message":"DynamoDB answers ThrottlingException"`} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log lacks %s: %s", want, &log)
+		}
+	}
+	if strings.Contains(log.String(), "secret") || strings.Contains(log.String(), "nobody") {
+		t.Errorf("data is in the log: %s", &log)
+	}
+}
+
+// build builds the function into a folder of its own.
+func build(t *testing.T) string {
+	t.Helper()
+	bootstrap := filepath.Join(t.TempDir(), "bootstrap")
+	if out, err := exec.Command("go", "build", "-o", bootstrap, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return bootstrap
+}
+
 // Without a policy that it can use the function does not start: Lambda then tells Cognito that the runtime exited, and no
 // tokens are issued.
 func TestAFunctionWithoutItsPolicyDoesNotStart(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	bootstrap := filepath.Join(dir, "bootstrap")
-	if out, err := exec.Command("go", "build", "-o", bootstrap, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	bootstrap := build(t)
 	for _, c := range []struct{ policy, tables, want string }{
 		{"", `{}`, "policy.json: no such file or directory"},
 		{`{"claims": {"a": {"valu`, `{}`, "policy.json:1:24: not valid YAML"},
 		{`{"claims": {"sub": {"value": "x"}}}`, `{}`, `claim "sub" is protected by Cognito`},
 		{`{"claims": {}}`, ``, "CLAIMSMITH_LOOKUP_TABLES is no JSON object of table names"},
 	} {
-		file := filepath.Join(dir, "policy.json")
+		file := filepath.Join(filepath.Dir(bootstrap), "policy.json")
 		if c.policy != "" {
 			if err := os.WriteFile(file, []byte(c.policy), 0o600); err != nil {
 				t.Fatal(err)

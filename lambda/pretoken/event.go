@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/claimsmith/claimsmith/lambda/internal/strictjson"
 	"github.com/claimsmith/claimsmith/lambda/policy"
 )
 
@@ -15,213 +16,191 @@ import (
 //
 // The types of aws-lambda-go are not used: they lose unknown elements and the digits of large integers, refuse AWS's own
 // sample events, and answer with empty group overrides, which take the user's groups away.
-type event map[string]json.RawMessage
+type event map[string]any
+
+// groupConfiguration is the user's groups and roles.
+type groupConfiguration struct {
+	groups, roles []string
+	preferredRole string
+}
 
 // input is what of an event matters here.
 type input struct {
-	TriggerSource text
-	Region        text
-	UserPoolID    text `json:"userPoolId"`
-	UserName      text
-	CallerContext struct {
-		ClientID text `json:"clientId"`
-	}
-	Request struct {
-		UserAttributes     map[string]text
-		GroupConfiguration *struct {
-			GroupsToOverride   []string // the user's groups, despite the name
-			IAMRolesToOverride []string
-			PreferredRole      oneText
-		} // null for machines
-		ClientMetadata map[string]text
-		Scopes         []string
-	}
-}
-
-// text is a string that may be null. Attributes are documented as strings; another scalar is read as its JSON text.
-type text string
-
-func (t *text) UnmarshalJSON(data []byte) error {
-	switch data[0] {
-	case '"':
-		return json.Unmarshal(data, (*string)(t))
-	case '{', '[':
-		return errors.New("a string was expected")
-	case 'n':
-		return nil
-	default:
-		*t = text(data)
-		return nil
-	}
-}
-
-// oneText is a string that AWS's sample events show as a list of one.
-type oneText string
-
-func (t *oneText) UnmarshalJSON(data []byte) error {
-	var list []text
-	if data[0] != '[' {
-		return (*text)(t).UnmarshalJSON(data)
-	}
-	if err := json.Unmarshal(data, &list); err != nil || len(list) == 0 {
-		return err
-	}
-	*t = oneText(list[0])
-	return nil
+	signIn policy.SignIn
+	groups *groupConfiguration // nil for machines
 }
 
 // decode reads an event leniently: elements that are unknown, missing or null are no error.
-func decode(payload []byte) (event, *input, error) {
-	var e event
-	var in input
-	if err := json.Unmarshal(payload, &e); err != nil {
-		return nil, nil, fmt.Errorf("the event is no JSON object: %w", shapeOnly(err))
+func decode(payload []byte, params map[string]string) (event, *input, error) {
+	e, err := parse(payload)
+	if err != nil {
+		return nil, nil, err
 	}
-	if e == nil || e["request"] == nil {
+	if e["request"] == nil {
 		return nil, nil, errors.New("the event has no request: is this function the pool's pre token generation trigger?")
 	}
-	if err := json.Unmarshal(payload, &in); err != nil {
-		return nil, nil, fmt.Errorf("the event is no pre token generation event: %w", shapeOnly(err))
+	var r reader
+	caller, request := r.object(e, "callerContext"), r.object(e, "request")
+	in := &input{signIn: policy.SignIn{
+		TriggerSource:  r.text(e, "triggerSource"),
+		PoolRegion:     r.text(e, "region"),
+		PoolID:         r.text(e, "userPoolId"),
+		UserName:       r.text(e, "userName"),
+		ClientID:       r.text(caller, "clientId"),
+		Attributes:     r.texts(request, "userAttributes"),
+		ClientMetadata: r.texts(request, "clientMetadata"),
+		Scopes:         r.list(request, "scopes"),
+		Params:         params,
+	}}
+	in.signIn.Machine = isMachine(&in.signIn)
+	if groups := r.object(request, "groupConfiguration"); groups != nil {
+		in.groups = &groupConfiguration{groups: r.list(groups, "groupsToOverride"), roles: r.list(groups, "iamRolesToOverride")}
+		// AWS's sample events show a list of one.
+		if roles, isList := groups["preferredRole"].([]any); !isList {
+			in.groups.preferredRole = r.text(groups, "preferredRole")
+		} else if len(roles) > 0 {
+			in.groups.preferredRole = r.scalar("preferredRole", roles[0])
+		}
+		in.signIn.Groups = in.groups.groups // the user's groups, despite the name
 	}
-	return e, &in, nil
+	return e, in, r.err
 }
 
-func (in *input) signIn(params map[string]string) policy.SignIn {
-	s := policy.SignIn{
-		UserName:       string(in.UserName),
-		Attributes:     texts(in.Request.UserAttributes),
-		ClientID:       string(in.CallerContext.ClientID),
-		Machine:        in.isMachine(),
-		ClientMetadata: texts(in.Request.ClientMetadata),
-		Scopes:         in.Request.Scopes,
-		TriggerSource:  string(in.TriggerSource),
-		PoolID:         string(in.UserPoolID),
-		PoolRegion:     string(in.Region),
-		Params:         params,
+// parse reads strictly, which is fast, and else as leniently as it gets: something odd that a client chose, such as half a
+// character in its metadata, is no reason to keep it out.
+func parse(payload []byte) (e event, err error) {
+	if e, err = strictjson.Object(bytes.Clone(payload)); err == nil { // a copy: Lambda's runtime uses its memory again
+		return e, nil
 	}
-	if groups := in.Request.GroupConfiguration; groups != nil {
-		s.Groups = groups.GroupsToOverride
+	d := json.NewDecoder(bytes.NewReader(payload))
+	d.UseNumber()
+	if d.Decode(&e) != nil || d.More() {
+		return nil, fmt.Errorf("the event %w", err)
 	}
-	return s
+	return e, nil
 }
 
 // isMachine tells whether the tokens are for a client itself. Every user has a sub; for machines Cognito sends no
 // attributes and the literal user name, and AWS documents the trigger's source for one of the two ways to get such
 // tokens (https://docs.aws.amazon.com/cognito/latest/developerguide/token-endpoint.html).
-func (in *input) isMachine() bool {
-	return in.Request.UserAttributes["sub"] == "" &&
-		(in.TriggerSource == "TokenGeneration_ClientCredentials" || in.UserName == "ClientCredentials")
+func isMachine(s *policy.SignIn) bool {
+	return s.Attributes["sub"] == "" && (s.TriggerSource == "TokenGeneration_ClientCredentials" || s.UserName == "ClientCredentials")
 }
 
-// shapeOnly keeps of a JSON error what says nothing about values, since those are personal.
-func shapeOnly(err error) error {
-	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return fmt.Errorf("%s is no %s", e.Field, e.Type)
+// reader reads elements of objects, and keeps the first error. Its texts hold no value, since those are personal.
+type reader struct{ err error }
+
+func (r *reader) fail(name, want string) {
+	if r.err == nil {
+		r.err = fmt.Errorf("the event is no pre token generation event: %s is no %s", name, want)
 	}
-	if e, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return fmt.Errorf("malformed at byte %d", e.Offset)
+}
+
+func (r *reader) object(parent map[string]any, name string) map[string]any {
+	object, ok := parent[name].(map[string]any)
+	if !ok && parent[name] != nil {
+		r.fail(name, "object")
 	}
-	return errors.New("an element has another type than documented")
+	return object
 }
 
-func texts(in map[string]text) map[string]string {
-	out := make(map[string]string, len(in))
-	for name, value := range in {
-		out[name] = string(value)
+func (r *reader) text(parent map[string]any, name string) string { return r.scalar(name, parent[name]) }
+
+// scalar is a text that may be null. Attributes are documented as strings; another scalar is read as its JSON text.
+func (r *reader) scalar(name string, v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	case json.Number:
+		return v.String()
+	case bool:
+		return fmt.Sprint(v)
+	default:
+		r.fail(name, "text")
+		return ""
 	}
-	return out
 }
 
-// response is the answer of trigger versions V2_0 and V3_0. What the policy does not ask for is left out, above all
-// groupOverrideDetails: empty or null it would take the user's groups away.
-type response struct {
-	Details struct {
-		IDToken     tokenGeneration `json:"idTokenGeneration,omitzero"`
-		AccessToken tokenGeneration `json:"accessTokenGeneration,omitzero"`
-		Groups      *groupOverride  `json:"groupOverrideDetails,omitempty"`
-	} `json:"claimsAndScopeOverrideDetails"`
+func (r *reader) texts(parent map[string]any, name string) map[string]string {
+	object := r.object(parent, name)
+	texts := make(map[string]string, len(object))
+	for key, v := range object {
+		texts[key] = r.scalar(name, v)
+	}
+	return texts
 }
 
-// responseV1 is the answer of trigger version V1_0, which shapes ID tokens alone, with texts for values. Its groups are
-// those of the access token too.
-type responseV1 struct {
-	Details struct {
-		ClaimsToAddOrOverride map[string]string `json:"claimsToAddOrOverride,omitempty"`
-		ClaimsToSuppress      []string          `json:"claimsToSuppress,omitempty"`
-		Groups                *groupOverride    `json:"groupOverrideDetails,omitempty"`
-	} `json:"claimsOverrideDetails"`
+func (r *reader) list(parent map[string]any, name string) []string {
+	list, ok := parent[name].([]any)
+	if !ok && parent[name] != nil {
+		r.fail(name, "list")
+	}
+	var texts []string
+	for _, v := range list {
+		text, ok := v.(string)
+		if !ok && v != nil {
+			r.fail(name, "list of texts")
+		}
+		texts = append(texts, text)
+	}
+	return texts
 }
 
-type tokenGeneration struct {
-	ClaimsToAddOrOverride map[string]any `json:"claimsToAddOrOverride,omitempty"`
-	ClaimsToSuppress      []string       `json:"claimsToSuppress,omitempty"`
-	ScopesToAdd           []string       `json:"scopesToAdd,omitempty"`
-	ScopesToSuppress      []string       `json:"scopesToSuppress,omitempty"`
-}
-
-// IsZero makes omitzero leave the element out when the policy asks for nothing.
-func (g tokenGeneration) IsZero() bool {
-	return len(g.ClaimsToAddOrOverride) == 0 && len(g.ClaimsToSuppress) == 0 && len(g.ScopesToAdd) == 0 && len(g.ScopesToSuppress) == 0
-}
-
-// groupOverride replaces the user's groups and keeps the roles, which would be lost if they were left out.
-type groupOverride struct {
-	GroupsToOverride   []string `json:"groupsToOverride"`
-	IAMRolesToOverride []string `json:"iamRolesToOverride,omitempty"`
-	PreferredRole      string   `json:"preferredRole,omitempty"`
-}
-
-// answer is the event with the response to it, in the form of a trigger version.
+// answer is the event with the response to it, in the form of a trigger version. What the policy does not ask for is left
+// out, above all groupOverrideDetails: empty or null it would take the user's groups away.
 func (e event) answer(in *input, m policy.Minted, version string) ([]byte, error) {
-	// A machine has no groups, so there are none to replace.
-	var groups *groupOverride
-	if had := in.Request.GroupConfiguration; m.ReplaceGroups && had != nil {
-		groups = &groupOverride{GroupsToOverride: m.Groups, IAMRolesToOverride: had.IAMRolesToOverride, PreferredRole: string(had.PreferredRole)}
+	details := map[string]any{}
+	// A machine has no groups, so there are none to replace. Roles would be lost if they were left out.
+	if m.ReplaceGroups && in.groups != nil {
+		groups := map[string]any{"groupsToOverride": m.Groups}
+		set(groups, "iamRolesToOverride", in.groups.roles)
+		set(groups, "preferredRole", in.groups.preferredRole)
+		details["groupOverrideDetails"] = groups
 	}
-	var answer any
-	if version == V1 {
-		var r responseV1
-		r.Details.ClaimsToSuppress, r.Details.Groups = m.SuppressInID, groups
-		r.Details.ClaimsToAddOrOverride = make(map[string]string, len(m.ID))
-		for name, value := range m.ID {
-			text, isText := value.(string)
-			if !isText {
-				encoded, err := encode(value)
-				if err != nil {
-					return nil, err
-				}
-				text = string(encoded)
-			}
-			r.Details.ClaimsToAddOrOverride[name] = text
+	if version == V1 { // it shapes ID tokens alone, but its groups are those of both tokens
+		claims, err := asTexts(m.ID)
+		if err != nil {
+			return nil, err
 		}
-		answer = r
+		set(details, "claimsToAddOrOverride", claims)
+		set(details, "claimsToSuppress", m.SuppressInID)
+		e["response"] = map[string]any{"claimsOverrideDetails": details}
 	} else {
-		var r response
-		r.Details.IDToken = tokenGeneration{ClaimsToAddOrOverride: m.ID, ClaimsToSuppress: m.SuppressInID}
-		r.Details.AccessToken = tokenGeneration{
-			ClaimsToAddOrOverride: m.Access,
-			ClaimsToSuppress:      m.SuppressInAccess,
-			ScopesToAdd:           m.ScopesToAdd,
-			ScopesToSuppress:      m.ScopesToSuppress,
-		}
-		r.Details.Groups = groups
-		answer = r
+		id, access := map[string]any{}, map[string]any{}
+		set(id, "claimsToAddOrOverride", m.ID)
+		set(id, "claimsToSuppress", m.SuppressInID)
+		set(access, "claimsToAddOrOverride", m.Access)
+		set(access, "claimsToSuppress", m.SuppressInAccess)
+		set(access, "scopesToAdd", m.ScopesToAdd)
+		set(access, "scopesToSuppress", m.ScopesToSuppress)
+		set(details, "idTokenGeneration", id)
+		set(details, "accessTokenGeneration", access)
+		e["response"] = map[string]any{"claimsAndScopeOverrideDetails": details}
 	}
-	encoded, err := encode(answer)
-	if err != nil {
-		return nil, err
-	}
-	e["response"] = encoded
-	return encode(e)
+	return strictjson.Append(make([]byte, 0, 4096), map[string]any(e))
 }
 
-// encode is json.Marshal that leaves <, > and & in strings as they are.
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(v); err != nil {
-		return nil, err
+// set sets a member unless it would be empty.
+func set[T ~string | ~[]string | ~map[string]any](object map[string]any, name string, value T) {
+	if len(value) > 0 {
+		object[name] = value
 	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// asTexts makes the JSON of every claim that is no text one.
+func asTexts(claims map[string]any) (map[string]any, error) {
+	texts := make(map[string]any, len(claims))
+	for name, value := range claims {
+		if _, isText := value.(string); !isText {
+			encoded, err := strictjson.Append(nil, value)
+			if err != nil {
+				return nil, err
+			}
+			value = string(encoded)
+		}
+		texts[name] = value
+	}
+	return texts, nil
 }

@@ -37,7 +37,7 @@ func TestRowsReachClaims(t *testing.T) {
 	if len(asked) != 1 || asked[0].Table != "subscriptions" || !reflect.DeepEqual(asked[0].Key, map[string]any{"pk": sub}) {
 		t.Errorf("asked for %+v", asked)
 	}
-	if !strings.Contains(log.String(), `"lookupMilliseconds":`) {
+	if !strings.Contains(log.String(), `"lookupMicroseconds":`) {
 		t.Errorf("log %s", &log)
 	}
 	noPersonalData(t, log.String())

@@ -52,55 +52,121 @@ type Handler struct {
 
 	// Logger gets one line for each event: the outcome and its reasons, never a claim, an attribute or a user's name.
 	Logger *slog.Logger
+
+	// Observe, if set, is told of each answer before it is given. It must be quick, must not panic,
+	// and must be safe for concurrent use.
+	Observe func(Observation)
+}
+
+// The outcomes, as they are logged and observed.
+const (
+	issued  = "issued"
+	refused = "refused"
+	fault   = "fault"
+)
+
+// minting is what comes of an event.
+type minting struct {
+	Observation
+	input   *input // nil when the event could not be read
+	reasons []policy.Reason
+	omitted []policy.Reason
+	cause   string // of a fault
+	answer  []byte
+	err     error
 }
 
 // Invoke answers one event. An error means that Cognito issues no tokens: a refusal by the policy, or a fault. Its text
 // is neutral. Cognito may repeat a call; the answer depends on nothing but the event and the rows that are looked up.
-func (h *Handler) Invoke(ctx context.Context, payload []byte) (answer []byte, err error) {
+func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	start := time.Now()
+	m := h.mint(ctx, payload)
+	m.Duration = time.Since(start)
+	h.log(ctx, &m)
+	if h.Observe != nil {
+		h.Observe(m.Observation)
+	}
+	return m.answer, m.err
+}
+
+func (h *Handler) mint(ctx context.Context, payload []byte) (m minting) {
 	// The runtime would send a panic's text to Cognito and so to the client.
 	defer func() {
 		if r := recover(); r != nil {
-			h.Logger.ErrorContext(ctx, "mint", "outcome", "fault", "error", fmt.Sprintf("panic of type %T", r))
-			answer, err = nil, errFault
+			m.fail(fmt.Sprintf("panic of type %T", r))
 		}
 	}()
 	ctx, cancel := owncode.Within(ctx, cmp.Or(h.Deadline, 4500*time.Millisecond))
 	defer cancel()
-	e, in, err := decode(payload)
+	e, in, err := decode(payload, h.Params)
 	if err != nil {
-		h.Logger.ErrorContext(ctx, "mint", "outcome", "fault", "error", err.Error())
-		return nil, errFault
+		m.fail(err.Error())
+		return m
 	}
-	about := []any{"triggerSource", string(in.TriggerSource), "clientId", string(in.CallerContext.ClientID)}
-	signIn := in.signIn(h.Params)
+	m.input = in
+	signIn := in.signIn
 	if requests := h.Program.Lookups(signIn); len(requests) > 0 && h.Lookup != nil {
 		start := time.Now()
 		signIn.Found = h.Lookup(ctx, requests)
-		about = append(about, "lookupMilliseconds", time.Since(start).Milliseconds())
+		m.Lookup = time.Since(start)
+		for _, request := range requests {
+			if found, ok := signIn.Found[request.Name]; !ok || found.Problem != "" {
+				m.LookupFailures++
+			}
+		}
 	}
 	minted := h.Program.Mint(signIn)
 	if minted.Issue && len(h.Hooks) > 0 {
 		if minted, err = h.runHooks(ctx, signIn, minted); err != nil {
-			h.Logger.ErrorContext(ctx, "mint", append(about, "outcome", "fault", "error", err.Error())...)
-			return nil, errFault
+			m.fail(err.Error())
+			return m
 		}
 	}
 	switch {
 	case minted.Fault:
-		h.Logger.ErrorContext(ctx, "mint", append(about, "outcome", "fault", "reasons", minted.Refusals)...)
-		return nil, errFault
+		m.fail("")
+		m.reasons = minted.Refusals
 	case !minted.Issue:
-		h.Logger.WarnContext(ctx, "mint", append(about, "outcome", "refused", "reasons", minted.Refusals)...)
-		return nil, errRefused
+		m.Outcome, m.reasons, m.err = refused, minted.Refusals, errRefused
+	default:
+		m.Outcome, m.omitted, m.Omitted = issued, minted.Omitted, len(minted.Omitted)
+		if m.answer, err = e.answer(in, minted, h.Version); err != nil {
+			m.fail("the answer cannot be encoded")
+		}
 	}
-	answer, err = e.answer(in, minted, h.Version)
-	if err != nil {
-		h.Logger.ErrorContext(ctx, "mint", append(about, "outcome", "fault", "error", "the answer cannot be encoded")...)
-		return nil, errFault
+	return m
+}
+
+// fail makes the outcome a fault.
+func (m *minting) fail(cause string) {
+	*m = minting{Observation: m.Observation, input: m.input, cause: cause, err: errFault}
+	m.Outcome, m.Omitted = fault, 0
+}
+
+func (h *Handler) log(ctx context.Context, m *minting) {
+	attrs := make([]slog.Attr, 0, 8)
+	if m.input != nil {
+		attrs = append(attrs, slog.String("triggerSource", m.input.signIn.TriggerSource), slog.String("clientId", m.input.signIn.ClientID))
 	}
-	if len(minted.Omitted) > 0 {
-		about = append(about, "omitted", minted.Omitted)
+	if m.Lookup > 0 {
+		attrs = append(attrs, slog.Int64("lookupMicroseconds", m.Lookup.Microseconds()))
 	}
-	h.Logger.InfoContext(ctx, "mint", append(about, "outcome", "issued")...)
-	return answer, nil
+	attrs = append(attrs, slog.Int64("microseconds", m.Duration.Microseconds()), slog.String("outcome", m.Outcome))
+	if m.cause != "" {
+		attrs = append(attrs, slog.String("error", m.cause))
+	}
+	if m.reasons != nil {
+		attrs = append(attrs, slog.Any("reasons", m.reasons))
+	}
+	if len(m.omitted) > 0 {
+		attrs = append(attrs, slog.Any("omitted", m.omitted))
+	}
+	level := slog.LevelInfo
+	switch m.Outcome {
+	case refused:
+		level = slog.LevelWarn
+	case fault:
+		level = slog.LevelError
+	}
+	h.Logger.LogAttrs(ctx, level, "mint", attrs...)
 }

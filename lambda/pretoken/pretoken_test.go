@@ -208,6 +208,29 @@ func TestFaultsAreNeutral(t *testing.T) {
 	}
 }
 
+// What a client may have chosen, and what Cognito may yet add, keeps nobody out.
+func TestOddEventsAreAnswered(t *testing.T) {
+	t.Parallel()
+	for name, event := range map[string]string{
+		"half a character":   `{"request": {"userAttributes": {"name": "ann"}, "clientMetadata": {"note": "x\ud83d"}}}`,
+		"the same key twice": `{"request": {"userAttributes": {"name": "a", "name": "b"}}}`,
+		"deep nesting":       `{"request": {}, "new": ` + strings.Repeat("[", 50) + strings.Repeat("]", 50) + `}`,
+		"a long number":      `{"request": {}, "new": 1` + strings.Repeat("0", 60) + `}`,
+		"null everywhere":    `{"region": null, "callerContext": null, "request": {"userAttributes": null, "groupConfiguration": null, "clientMetadata": null, "scopes": null}}`,
+	} {
+		var log bytes.Buffer
+		answer, err := handler(t, claims, &log).Invoke(t.Context(), []byte(event))
+		if err != nil || !strings.Contains(log.String(), `"outcome":"issued"`) {
+			t.Errorf("%s: %v, log %s", name, err, &log)
+			continue
+		}
+		var got map[string]any
+		if err := json.Unmarshal(answer, &got); err != nil || got["response"] == nil {
+			t.Errorf("%s: %v: %s", name, err, answer)
+		}
+	}
+}
+
 func TestAPanicIsNeutral(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer

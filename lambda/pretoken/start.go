@@ -33,7 +33,8 @@ func (open lookups) apply(h *Handler) (err error) {
 
 // Start runs a claim function: it is all that its main has to call. The policy is the file policy.json beside the
 // executable, which the construct bundles; the construct also sets the environment: CLAIMSMITH_TRIGGER_VERSION, the
-// version of the trigger that the pool calls it with, and CLAIMSMITH_PARAM_<name> for each of the policy's params.
+// version of the trigger that the pool calls it with, CLAIMSMITH_PARAM_<name> for each of the policy's params, and
+// CLAIMSMITH_METRICS_NAMESPACE, the CloudWatch namespace of the metrics that are written, of which there are none without it.
 //
 // What stands in the way of starting goes to the standard error and ends the process, so that no sign-in succeeds.
 // [slog.Default] becomes the function's logger.
@@ -64,6 +65,9 @@ func fromEnvironment(options []Option) (*Handler, error) {
 		return nil, err
 	}
 	h := &Handler{Program: program, Params: params, Version: version, Logger: boot.Logger(os.Stdout, os.Getenv("AWS_LAMBDA_LOG_LEVEL"))}
+	if meter := boot.Metrics(os.Stdout); meter != nil {
+		h.Observe = func(o Observation) { o.measure(meter) }
+	}
 	for _, option := range options {
 		if err := option.apply(h); err != nil {
 			return nil, err

@@ -33,12 +33,14 @@ func TestFromEnvironment(t *testing.T) {
 		if c.stage != "" {
 			t.Setenv("CLAIMSMITH_PARAM_stage", c.stage)
 		}
+		namespace := map[string]string{"V3_0": "Claimsmith"}[c.version]
+		t.Setenv("CLAIMSMITH_METRICS_NAMESPACE", namespace)
 		h, err := fromEnvironment(nil)
 		switch {
 		case c.want == "" && err != nil:
 			t.Errorf("%+v: %v", c, err)
-		case c.want == "" && h.Params["stage"] != "prod":
-			t.Errorf("%+v: params %v", c, h.Params)
+		case c.want == "" && (h.Params["stage"] != "prod" || (h.Observe != nil) != (namespace != "")):
+			t.Errorf("%+v: got %+v", c, h)
 		case c.want != "" && (err == nil || !strings.HasPrefix(err.Error(), c.want)):
 			t.Errorf("%+v: got %v", c, err)
 		}

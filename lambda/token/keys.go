@@ -41,11 +41,15 @@ const (
 // Each issuer has its own set, at its own address, since Cognito does not serve the updated form of a pool that was not
 // switched to it, and a stranger who names that form must not stand in the way of the other.
 type remoteKeys struct {
-	pools map[string]*Pool      // by issuer
-	sets  map[string]*remoteSet // by issuer; with an endpoint override both forms of a pool share a set
+	pools   map[string]*Pool      // by issuer
+	sets    map[string]*remoteSet // by issuer; with an endpoint override both forms of a pool share a set
+	onFetch func(err error)
 }
 
-func newRemoteKeys(pools map[string]*Pool, endpoint string, now func() time.Time) (*remoteKeys, error) {
+func newRemoteKeys(pools map[string]*Pool, endpoint string, now func() time.Time, onFetch func(error)) (*remoteKeys, error) {
+	if onFetch == nil {
+		onFetch = func(error) {}
+	}
 	if endpoint != "" {
 		if u, err := url.Parse(endpoint); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" ||
 			u.User != nil || u.RawQuery != "" || u.Fragment != "" {
@@ -63,7 +67,7 @@ func newRemoteKeys(pools map[string]*Pool, endpoint string, now func() time.Time
 	}
 	transport.Protocols.SetHTTP1(true)
 
-	r := &remoteKeys{pools: pools, sets: make(map[string]*remoteSet, len(pools))}
+	r := &remoteKeys{pools: pools, sets: make(map[string]*remoteSet, len(pools)), onFetch: onFetch}
 	byURL := make(map[string]*remoteSet, len(pools))
 	for issuer, pool := range pools {
 		address := issuer
@@ -72,7 +76,7 @@ func newRemoteKeys(pools map[string]*Pool, endpoint string, now func() time.Time
 		}
 		address += "/.well-known/jwks.json"
 		if byURL[address] == nil {
-			byURL[address] = &remoteSet{url: address, now: now, transport: transport}
+			byURL[address] = &remoteSet{url: address, now: now, transport: transport, onFetch: onFetch}
 		}
 		r.sets[issuer] = byURL[address]
 	}
@@ -105,6 +109,7 @@ func (r *remoteKeys) Prefetch(ctx context.Context) error {
 
 	var problems []error
 	for _, err := range errs {
+		r.onFetch(err)
 		problems = append(problems, err)
 	}
 	return errors.Join(problems...)
@@ -115,6 +120,7 @@ type remoteSet struct {
 	url       string
 	now       func() time.Time
 	transport http.RoundTripper
+	onFetch   func(err error)
 
 	mu         sync.Mutex
 	keys       map[string]*rsa.PublicKey // by key id; the last good set
@@ -146,16 +152,19 @@ func (s *remoteSet) key(ctx context.Context, kid string) (*rsa.PublicKey, error)
 	if shut {
 		defer s.mu.Unlock()
 		if s.lastFailed != nil {
-			return nil, fmt.Errorf("token: keys out of reach, next try within %s: %w", penalty, s.lastFailed)
+			return nil, fmt.Errorf("token: %w, next try within %s: %w", ErrKeysOutOfReach, penalty, s.lastFailed)
 		}
-		return nil, fmt.Errorf("token: kid: %s is not among the keys of %s, which were fetched less than %s ago",
-			quote(kid), s.url, penalty)
+		return nil, fmt.Errorf("token: %w: kid: %s is not among the keys of %s, which were fetched less than %s ago",
+			ErrUnknownKey, quote(kid), s.url, penalty)
 	}
 	joins := s.flight != nil
 	f := s.board(ctx, kid)
 	s.mu.Unlock()
 
 	err := s.wait(ctx, f)
+	if !joins {
+		s.tell(err)
+	}
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -163,12 +172,24 @@ func (s *remoteSet) key(ctx context.Context, kid string) (*rsa.PublicKey, error)
 		return key, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("token: keys out of reach: %w", err)
+		return nil, fmt.Errorf("token: %w: %w", ErrKeysOutOfReach, err)
 	}
 	if joins { // the set may have been sent before the token's key was added to it
-		return nil, fmt.Errorf("token: kid: %s is not among the keys of %s as of a moment ago", quote(kid), s.url)
+		return nil, fmt.Errorf("token: %w: kid: %s is not among the keys of %s as of a moment ago", ErrUnknownKey, quote(kid), s.url)
 	}
 	return nil, reject("kid: %s is not among the keys of %s", quote(kid), s.url)
+}
+
+// tell tells of a fetch that a token made necessary. Strangers can make us ask for the form of issuer that a pool does not
+// have, which Cognito refuses; that must not look like an outage.
+func (s *remoteSet) tell(err error) {
+	s.mu.Lock()
+	never := s.keys == nil
+	s.mu.Unlock()
+	if _, refused := errors.AsType[refusal](err); refused && never {
+		err = nil
+	}
+	s.onFetch(err)
 }
 
 // prefetch fetches the set. A failure is not held against the first token: that may try again at once.

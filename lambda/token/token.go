@@ -100,6 +100,10 @@ type Config struct {
 	// environment variable AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER, then AWS_ENDPOINT_URL, as in the AWS SDKs, read
 	// once by [NewVerifier]; then AWS itself. Not used when Keys is set.
 	Endpoint string
+
+	// OnFetch is told of each time that the keys of a pool were fetched, with the error if they were not to be had. It
+	// must be safe for concurrent use, and quick: a token waits for it. Not used when Keys is set. Default: nobody is told.
+	OnFetch func(err error)
 }
 
 // KeySet finds public keys. Its one job is the key: it sees nothing of the token but the two values it gets, both not
@@ -135,6 +139,36 @@ type RejectedError struct {
 }
 
 func (e *RejectedError) Error() string { return "token: rejected: " + e.Reason }
+
+// checks are the words with which this package's reasons begin.
+var checks = []string{
+	"alg", "aud", "b64", "client_id", "cognito:groups", "crit", "exp", "form", "header", "iat", "iss", "kid", "nbf", "payload",
+	"scope", "signature", "size", "sub", "token_use", "typ", "username",
+}
+
+// Check is which check failed, in one of two dozen words, so that it can be counted by: the word with which Reason begins,
+// or "other" when that is not one of this package's.
+func (e *RejectedError) Check() string {
+	for _, check := range checks {
+		if strings.HasPrefix(e.Reason, check+":") {
+			return check
+		}
+	}
+	return "other"
+}
+
+// What a fault may be, beside what a [KeySet] of one's own returns.
+var (
+	// ErrKeysOutOfReach means that the pool's keys could not be fetched.
+	ErrKeysOutOfReach = errors.New("keys out of reach")
+
+	// ErrUnknownKey means that the token names none of the pool's keys, which were fetched so lately that they are not
+	// fetched again yet. Anybody can make up such a token; a pool that has just changed its keys issues them too.
+	ErrUnknownKey = errors.New("unknown key")
+
+	// ErrNotYetValid means that the token is of the future.
+	ErrNotYetValid = errors.New("not valid yet")
+)
 
 // ErrIDToken is the [*RejectedError] of [Verifier.Verify] for what says that it is an ID token.
 var ErrIDToken error = &RejectedError{Reason: "token_use: this is an ID token, which proves who signed in and grants nothing; send the access token"}
@@ -234,7 +268,7 @@ func NewVerifier(config Config) (*Verifier, error) {
 				endpoint = os.Getenv(name)
 			}
 		}
-		keys, err := newRemoteKeys(v.pools, endpoint, v.now)
+		keys, err := newRemoteKeys(v.pools, endpoint, v.now, config.OnFetch)
 		if err != nil {
 			problem("endpoint: %w", err)
 		}
@@ -307,7 +341,7 @@ func (v *Verifier) verify(ctx context.Context, raw, use string) (*Token, error) 
 
 	// Last what the next moment may change, so that only a genuine token of ours can cause this fault.
 	if horizon := now.Add(v.leeway); c.notBefore.After(horizon) {
-		return nil, fmt.Errorf("token: not valid yet: nbf or iat is more than the leeway of %s in the future", v.leeway)
+		return nil, fmt.Errorf("token: %w: nbf or iat is more than the leeway of %s in the future", ErrNotYetValid, v.leeway)
 	}
 	if !known {
 		c.key = key

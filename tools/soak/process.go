@@ -38,6 +38,7 @@ type process struct {
 
 	mu      sync.Mutex
 	lines   int    // of the log, about an event
+	metrics int    // lines of them, about an event
 	secret  string // the first line that has what no log may have
 	traces  []byte // what the process wrote to standard error, beside what the runtime writes about each failed event
 	heap    []int  // the live heap after each collection, in megabytes
@@ -66,7 +67,8 @@ func start(ctx context.Context, bootstrap, message string, env ...string) (*proc
 	p.command = exec.CommandContext(ctx, bootstrap)
 	// The environment is Lambda's and nobody else's; gctrace makes the Go runtime tell the size of the heap.
 	p.command.Env = append(env, "AWS_LAMBDA_RUNTIME_API="+listener.Addr().String(), "AWS_REGION=eu-west-1", "AWS_LAMBDA_FUNCTION_NAME=soak",
-		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256", "AWS_LAMBDA_FUNCTION_VERSION=$LATEST", "AWS_LAMBDA_LOG_FORMAT=JSON", "GODEBUG=gctrace=1")
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256", "AWS_LAMBDA_FUNCTION_VERSION=$LATEST", "AWS_LAMBDA_LOG_FORMAT=JSON",
+		"AWS_LAMBDA_LOG_LEVEL=TRACE", "CLAIMSMITH_METRICS_NAMESPACE=Claimsmith", "GODEBUG=gctrace=1")
 	stdout, err := p.command.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -199,6 +201,9 @@ func (p *process) readLog(log io.Reader, message string) {
 		if strings.Contains(line, message) {
 			p.lines++
 		}
+		if strings.Contains(line, `"_aws"`) && strings.Contains(line, `"Outcome"`) {
+			p.metrics++
+		}
 		p.suspect(line)
 		p.mu.Unlock()
 		if err != nil {
@@ -319,9 +324,9 @@ func (p *process) finish(r *report, fresh int) error {
 			problems = append(problems, fmt.Errorf("a goroutine was left behind:\n%s", stack))
 		}
 	}
-	r.notes = append(r.notes, fmt.Sprintf("log: %d lines for %d events", p.lines, p.invoked))
-	if p.lines != p.invoked {
-		problems = append(problems, fmt.Errorf("%d lines about %d events", p.lines, p.invoked))
+	r.notes = append(r.notes, fmt.Sprintf("log: %d lines for %d events, and %d with metrics", p.lines, p.invoked, p.metrics))
+	if p.lines != p.invoked || p.metrics != p.invoked {
+		problems = append(problems, fmt.Errorf("%d lines and %d with metrics about %d events", p.lines, p.metrics, p.invoked))
 	}
 	if p.secret != "" {
 		problems = append(problems, fmt.Errorf("the log has what it must not have: %s", p.secret))

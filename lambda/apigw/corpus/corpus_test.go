@@ -249,7 +249,37 @@ func handler(t *testing.T, v *token.Verifier, response apigw.Response, log io.Wr
 		t.Fatal(err)
 	}
 	checker, _ := program.Checker("All")
-	return &apigw.Handler{Verifier: v, Checker: checker, Response: response, Logger: slog.New(slog.NewJSONHandler(log, nil))}
+	return &apigw.Handler{Verifier: v, Checker: checker, Response: response,
+		Logger: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.Level(-100)})),
+		Observe: func(o apigw.Observation) {
+			if reason := "`" + o.Reason + "`"; o.Outcome != "allow" && (o.Reason == "other" || !strings.Contains(reasons(t, o.Outcome), reason)) {
+				t.Errorf("docs/operations.md has no reason %s for the outcome %s", reason, o.Outcome)
+			}
+		}}
+}
+
+// reasons is what docs/operations.md says of an outcome's reasons. There are few, whatever clients send: each is billed.
+func reasons(t *testing.T, outcome string) string {
+	t.Helper()
+	text, err := os.ReadFile("../../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, row, found := strings.Cut(string(text), "\n| *"+outcome+"* | ")
+	if row, _, _ = strings.Cut(row, "\n"); !found {
+		t.Errorf("docs/operations.md has no reasons for the outcome %s", outcome)
+	}
+	return row
+}
+
+// noSecrets looks for what no line of a log may have: part of a token (eyJ is what {" becomes in it), or a claim's value.
+func noSecrets(t *testing.T, log string) {
+	t.Helper()
+	for _, secret := range []string{"eyJ", "9d3f5a1e", "6b1f0c8e", "0f9e8d7c", "c4b3a291", "documents/write", "owners"} {
+		if strings.Contains(log, secret) {
+			t.Errorf("%q is in the log: %s", secret, log)
+		}
+	}
 }
 
 func TestHandler(t *testing.T) {
@@ -258,9 +288,10 @@ func TestHandler(t *testing.T) {
 	for _, f := range forms {
 		t.Run(string(f.api)+" "+string(f.response), func(t *testing.T) {
 			t.Parallel()
+			var log bytes.Buffer
 			all := map[string]*apigw.Handler{}
 			for config, v := range verifiers(t, c) {
-				all[config] = handler(t, v, f.response, io.Discard)
+				all[config] = handler(t, v, f.response, &log)
 			}
 			for _, token := range c.Tokens {
 				if token.Token == "" || strings.ContainsAny(token.Token, " \t\r\n,") {
@@ -268,7 +299,9 @@ func TestHandler(t *testing.T) {
 				}
 				ran.handlers.Add(1)
 				r := apigwtest.Request{Method: "GET", Resource: "/d", Path: "/d", Header: http.Header{"Authorization": {"Bearer " + token.Token}}}
+				log.Reset()
 				response, err := all[token.Config].Invoke(t.Context(), r.Event(f.api))
+				noSecrets(t, log.String())
 				want := f.status(token.Verdict)
 				if got := r.Outcome(f.api, response, err); got.Status != want {
 					t.Errorf("%s: status %d, want %d: %s, %v", token.Name, got.Status, want, response, err)
@@ -294,6 +327,7 @@ func TestEvents(t *testing.T) {
 			}
 		}
 		response, err := h.Invoke(t.Context(), e.Event)
+		noSecrets(t, log.String())
 		var arn struct{ MethodArn, RouteArn string }
 		if err := json.Unmarshal(e.Event, &arn); err != nil {
 			t.Fatal(err)

@@ -1,4 +1,5 @@
-// Package boot is what both functions do when they start: load the policy, read the deploy-time values, set up the log.
+// Package boot is what both functions do when they start: load the policy, read the deploy-time values, set up the log
+// and the metrics.
 package boot
 
 import (
@@ -9,9 +10,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
+	"github.com/claimsmith/claimsmith/lambda/internal/metrics"
 	"github.com/claimsmith/claimsmith/lambda/policy"
 )
 
@@ -49,6 +52,11 @@ func Params(environ []string, names []string) (map[string]string, error) {
 		}
 	}
 	return params, nil
+}
+
+// Metrics writes metrics, or is nil when there are to be none.
+func Metrics(w io.Writer) *metrics.Emitter {
+	return metrics.New(w, time.Now, os.Getenv("CLAIMSMITH_METRICS_NAMESPACE"), os.Getenv("AWS_LAMBDA_FUNCTION_NAME"), os.Getenv("AWS_LAMBDA_LOG_LEVEL"))
 }
 
 // Logger writes JSON lines in the form of Lambda's own, from the given level of Lambda's advanced logging controls on

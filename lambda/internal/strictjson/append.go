@@ -3,6 +3,7 @@ package strictjson
 import (
 	"encoding/json"
 	"slices"
+	"strconv"
 )
 
 // Append appends the JSON of a value to dst. Members of maps are sorted by name. It is made for what [Object] returns;
@@ -13,6 +14,12 @@ func Append(dst []byte, value any) ([]byte, error) {
 		return AppendText(dst, v), nil
 	case json.Number:
 		return append(dst, v...), nil
+	case bool:
+		return strconv.AppendBool(dst, v), nil
+	case int64:
+		return strconv.AppendInt(dst, v, 10), nil
+	case nil:
+		return append(dst, "null"...), nil
 	case map[string]any:
 		dst = append(dst, '{')
 		names := make([]string, 0, len(v))

@@ -133,7 +133,7 @@ func Issue(program *policy.Program, params map[string]string, tables Tables, eve
 func issue(handler pretoken.Handler, code map[string]any, event []byte) (Tokens, error) {
 	if names := handler.Program.CodeClaims(); len(names) > 0 {
 		handler.Hooks = []pretoken.Hook{func(_ context.Context, _ policy.SignIn, out *policy.Minted) error {
-			set(handler.Program, code, out)
+			setCode(handler.Program, code, out)
 			return nil
 		}}
 	}
@@ -152,8 +152,8 @@ func issue(handler pretoken.Handler, code map[string]any, event []byte) (Tokens,
 	}
 }
 
-// set sets claims in the tokens that the policy declares them for.
-func set(program *policy.Program, code map[string]any, out *policy.Minted) {
+// setCode sets claims in the tokens that the policy declares them for.
+func setCode(program *policy.Program, code map[string]any, out *policy.Minted) {
 	for _, c := range program.Explain().Claims {
 		v, given := code[c.Key]
 		if !given {
