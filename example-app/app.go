@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2integrations"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscognito"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -18,15 +19,18 @@ import (
 	"github.com/claimsmith/claimsmith/construct"
 )
 
-// newDocumentsStack is the document API: users, the API's routes, and the policy that says who may do what. The API is there
-// twice, as an HTTP API and as a REST API, of which a real app would have one; and a WebSocket API tells of changes.
+// newDocumentsStack is the document API: users and a machine, the table of what companies subscribed to, the API's routes, and
+// the policy that says who may do what. The API is there twice, as an HTTP API and as a REST API, of which a real app would
+// have one; and a WebSocket API tells of changes.
 //
-// Three context keys change it, `cdk deploy --context key=value`; none is needed on AWS:
+// Four context keys change it, `cdk deploy --context key=value`; none is needed on AWS:
 //
 //   - architecture: arm64 (the default) or x86_64, what the functions are built for. A local AWS runs them on this
 //     machine, so `make demo` passes the machine's own.
-//   - removalPolicy: retain (the default) or destroy, for a trial whose users shall go with the stack.
+//   - removalPolicy: retain (the default) or destroy, for a trial whose users and subscriptions shall go with the stack.
 //   - authorizerCache: on (the default) or off. A local AWS may not know what decisions are keyed on.
+//   - policy: the policy's file, relative to the folder of cdk.json. The default is example-app/claims.yaml; `make demo`
+//     deploys copies with other dates.
 func newDocumentsStack(scope constructs.Construct, id string) awscdk.Stack {
 	stack := awscdk.NewStack(scope, jsii.String(id), nil)
 	architecture := context(stack, "architecture", map[string]awslambda.Architecture{
@@ -37,14 +41,27 @@ func newDocumentsStack(scope constructs.Construct, id string) awscdk.Stack {
 		"retain":  awscdk.RemovalPolicy_RETAIN,
 		"destroy": awscdk.RemovalPolicy_DESTROY,
 	}, "retain")
-
 	cacheTTL := context(stack, "authorizerCache", map[string]*time.Duration{
 		"on":  nil, // the construct's default
 		"off": new(time.Duration),
 	}, "on")
+	policyFile, ok := stack.Node().TryGetContext(jsii.String("policy")).(string)
+	if !ok {
+		policyFile = "example-app/claims.yaml"
+	}
 
+	subscriptions := awsdynamodb.NewTableV2(stack, jsii.String("Subscriptions"), &awsdynamodb.TablePropsV2{
+		PartitionKey:  &awsdynamodb.Attribute{Name: jsii.String("company_id"), Type: awsdynamodb.AttributeType_STRING},
+		Billing:       awsdynamodb.Billing_OnDemand(nil),
+		RemovalPolicy: removal,
+		PointInTimeRecoverySpecification: &awsdynamodb.PointInTimeRecoverySpecification{
+			PointInTimeRecoveryEnabled: jsii.Bool(true),
+		},
+	})
 	auth := construct.NewTokenClaims(stack, "Auth", &construct.TokenClaimsProps{
-		Policy:          construct.PolicyFile("example-app/claims.yaml"), // relative to the folder of cdk.json
+		Policy:          construct.PolicyFile(policyFile),
+		LookupTables:    map[string]awsdynamodb.ITable{"subscriptions": subscriptions},
+		LambdaVersion:   awscognito.LambdaVersion_V3_0, // the policy is asked about machines' tokens too
 		Architecture:    architecture,
 		RemovalPolicy:   removal,
 		ResultsCacheTtl: cacheTTL,
@@ -63,6 +80,10 @@ func newDocumentsStack(scope constructs.Construct, id string) awscdk.Stack {
 		// USER_PASSWORD_AUTH sends the password to Cognito, so that a sign-in is one call of the AWS CLI, which is what
 		// the demo does. A real web app uses SRP, the default when AuthFlows is left out, or managed login.
 		AuthFlows: &awscognito.AuthFlow{UserPassword: jsii.Bool(true), UserSrp: jsii.Bool(true)},
+	})
+	importer := auth.AddMachineClient("Importer", []string{"documents/import"}, nil)
+	domain := auth.UserPool().AddDomain(jsii.String("Domain"), &awscognito.UserPoolDomainOptions{
+		CognitoDomain: &awscognito.CognitoDomainOptions{DomainPrefix: uniquePrefix("documents")},
 	})
 
 	backend := awslambda.NewFunction(stack, jsii.String("Backend"), &awslambda.FunctionProps{
@@ -86,11 +107,21 @@ func newDocumentsStack(scope constructs.Construct, id string) awscdk.Stack {
 	output("ChangesApiId", changes.Api().ApiId(), "The WebSocket API's id")
 	output("UserPoolId", auth.UserPool().UserPoolId(), "Where the users are")
 	output("ClientId", client.UserPoolClientId(), "What users sign in with")
+	output("ImporterClientId", importer.UserPoolClientId(), "What the machine signs in with, beside its secret")
+	output("TokenUrl", jsii.String(*domain.BaseUrl(nil)+"/oauth2/token"), "Where the machine gets its tokens")
+	output("SubscriptionsTable", subscriptions.TableName(), "Where the companies' tiers are")
 	output("AuthorizerLogGroup", auth.AuthorizerFunction("Documents").LogGroup().LogGroupName(),
 		"Where it says why a request was refused")
 	output("ChangesLogGroup", auth.AuthorizerFunction("Changes").LogGroup().LogGroupName(),
 		"Where it says why a WebSocket was refused")
 	return stack
+}
+
+// uniquePrefix is a prefix for a domain that nobody else has, which Cognito demands: the name with the id that CloudFormation
+// gave the stack.
+func uniquePrefix(name string) *string {
+	parts := awscdk.Fn_Split(jsii.String("/"), awscdk.Aws_STACK_ID(), nil) // arn:…:stack/name/id
+	return jsii.String(name + "-" + *awscdk.Fn_Select(jsii.Number(2), parts))
 }
 
 // newHTTPAPI is the document API as an HTTP API.
@@ -109,6 +140,8 @@ func newHTTPAPI(stack awscdk.Stack, authorizer awsapigatewayv2.IHttpRouteAuthori
 	route(awsapigatewayv2.HttpMethod_GET, "/documents", nil)
 	route(awsapigatewayv2.HttpMethod_PUT, "/documents/{id}", nil)
 	route(awsapigatewayv2.HttpMethod_GET, "/companies/{companyId}/audit", nil)
+	route(awsapigatewayv2.HttpMethod_GET, "/reports", nil)
+	route(awsapigatewayv2.HttpMethod_POST, "/imports", nil)
 	return api
 }
 
@@ -126,6 +159,8 @@ func newRESTAPI(stack awscdk.Stack, authorizer awsapigateway.IAuthorizer, backen
 	method("GET", "/documents", nil)
 	method("PUT", "/documents/{id}", nil)
 	method("GET", "/companies/{companyId}/audit", nil)
+	method("GET", "/reports", nil)
+	method("POST", "/imports", nil)
 	return api
 }
 

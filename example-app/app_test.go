@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -73,8 +75,8 @@ func TestEveryRouteButHealthIsProtected(t *testing.T) {
 	if want := []string{"GET /health", "REST GET"}; !slices.Equal(open, want) {
 		t.Errorf("open routes are %q, want %q", open, want)
 	}
-	if want := []string{"$connect", "GET /companies/{companyId}/audit", "GET /documents", "PUT /documents/{id}",
-		"REST GET", "REST GET", "REST PUT"}; !slices.Equal(protected, want) {
+	if want := []string{"$connect", "GET /companies/{companyId}/audit", "GET /documents", "GET /reports", "POST /imports",
+		"PUT /documents/{id}", "REST GET", "REST GET", "REST GET", "REST POST", "REST PUT"}; !slices.Equal(protected, want) {
 		t.Errorf("protected routes are %q, want %q", protected, want)
 	}
 }
@@ -111,11 +113,11 @@ func TestContext(t *testing.T) {
 		name         string
 		context      map[string]any
 		architecture string
-		userPool     string // its deletion policy
+		data         string // the deletion policy of users and subscriptions
 	}{
 		{"by default functions are arm64 and users outlive the stack", nil, "arm64", "Retain"},
 		{"architecture is that of every function", map[string]any{"architecture": "x86_64"}, "x86_64", "Retain"},
-		{"removalPolicy destroy removes the users", map[string]any{"removalPolicy": "destroy"}, "arm64", "Delete"},
+		{"removalPolicy destroy removes users and subscriptions", map[string]any{"removalPolicy": "destroy"}, "arm64", "Delete"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			template := synth(t, c.context)
@@ -128,13 +130,52 @@ func TestContext(t *testing.T) {
 					t.Errorf("a function is built for %v, want %s", got, c.architecture)
 				}
 			}
-			for _, pool := range resources(template, "AWS::Cognito::UserPool") {
-				if got := pool["DeletionPolicy"]; got != c.userPool {
-					t.Errorf("the user pool's deletion policy is %v, want %s", got, c.userPool)
+			for _, kind := range []string{"AWS::Cognito::UserPool", "AWS::DynamoDB::GlobalTable"} {
+				if got := resources(template, kind)[0]["DeletionPolicy"]; got != c.data {
+					t.Errorf("%s: the deletion policy is %v, want %s", kind, got, c.data)
 				}
 			}
 		})
 	}
+}
+
+func TestPolicyIsTheFileThatTheContextNames(t *testing.T) {
+	text, err := os.ReadFile("claims.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "other.yaml")
+	if err := os.WriteFile(file, bytes.ReplaceAll(text, []byte("Import documents"), []byte("Another text")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	server := properties(resources(synth(t, map[string]any{"policy": file}), "AWS::Cognito::UserPoolResourceServer")[0])
+	if got := server["Scopes"].([]any)[0].(map[string]any)["ScopeDescription"]; got != "Another text" {
+		t.Errorf("the scope is described as %q, so the policy is not the one that was named", got)
+	}
+}
+
+func TestMachineHasASecretAndADomainThatNobodyElseHas(t *testing.T) {
+	template := synth(t, nil)
+	pool := properties(resources(template, "AWS::Cognito::UserPool")[0])
+	if got := pool["LambdaConfig"].(map[string]any)["PreTokenGenerationConfig"].(map[string]any)["LambdaVersion"]; got != "V3_0" {
+		t.Errorf("the trigger is of version %v, want V3_0, which mints machines' claims", got)
+	}
+	template.HasResourceProperties(jsii.String("AWS::Cognito::UserPoolClient"), map[string]any{
+		"AllowedOAuthFlows": []string{"client_credentials"}, "GenerateSecret": true,
+	})
+	domain := compactJSON(t, properties(resources(template, "AWS::Cognito::UserPoolDomain")[0])["Domain"])
+	if want := `{"Fn::Join":["",["documents-",{"Fn::Select":[2,{"Fn::Split":["/",{"Ref":"AWS::StackId"}]}]}]]}`; domain != want {
+		t.Errorf("got the domain %s, want %s", domain, want)
+	}
+}
+
+func compactJSON(t *testing.T, value any) string {
+	t.Helper()
+	text, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 func TestUnknownContextValueIsRefused(t *testing.T) {

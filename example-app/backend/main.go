@@ -16,10 +16,11 @@ import (
 func main() { lambda.Start(handle) }
 
 // claims is what this backend wants to know about its caller. By now the token is verified and the rules of the route
-// are met.
+// are met. A machine has neither company nor tier.
 type claims struct {
 	Subject         string   `json:"sub"`
-	CompanyID       string   `json:"company_id"`
+	CompanyID       string   `json:"company_id,omitempty"`
+	Tier            string   `json:"tier,omitempty"`
 	CountryID       string   `json:"country_id"`
 	ComplianceLevel string   `json:"compliance_level"`
 	PartnerID       string   `json:"external_partner_id,omitempty"`

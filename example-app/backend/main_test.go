@@ -26,11 +26,18 @@ func TestHandle(t *testing.T) {
 		{
 			name: "a caller sees the claims that came with the request",
 			event: `{"pathParameters": {"id": "7"}, "requestContext": {"routeKey": "PUT /documents/{id}", "authorizer": {"lambda": {"claims":
-				{"sub": "1", "company_id": "acme", "country_id": "uk", "compliance_level": "high", "scopes": ["documents/read"],
+				{"sub": "1", "company_id": "acme", "tier": "gold", "country_id": "uk", "compliance_level": "high", "scopes": ["documents/read"],
 				"groups": ["owners"], "roles": {"owner": {"document_permission": "full_control"}}}}}}}`,
-			body: `{"claims":{"sub":"1","company_id":"acme","country_id":"uk","compliance_level":"high",` +
+			body: `{"claims":{"sub":"1","company_id":"acme","tier":"gold","country_id":"uk","compliance_level":"high",` +
 				`"roles":{"owner":{"document_permission":"full_control"}},"scopes":["documents/read"],"groups":["owners"]},` +
 				`"path":{"id":"7"},"route":"PUT /documents/{id}"}`,
+		},
+		{
+			name: "a machine has no company",
+			event: `{"requestContext": {"routeKey": "POST /imports", "authorizer": {"lambda": {"claims": {"sub": "m", "country_id": "uk",
+				"compliance_level": "standard", "scopes": ["documents/import"], "groups": []}}}}}`,
+			body: `{"claims":{"sub":"m","country_id":"uk","compliance_level":"standard","scopes":["documents/import"],"groups":[]},` +
+				`"path":null,"route":"POST /imports"}`,
 		},
 		{
 			name: "a caller of the REST API sees the same",

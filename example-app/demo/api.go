@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 )
@@ -34,49 +33,62 @@ func (c *localAWS) url(stack outputs, of api, path string) string {
 	return c.endpoint + "/_aws/execute-api/" + stage + path
 }
 
-// callAll makes the calls one after the other, so that the authorizers' logs have their decisions in the same order, and
-// reads there why each was answered as it was.
-func (c *localAWS) callAll(ctx context.Context, stack outputs, signedIn map[string]tokens) ([]result, error) {
-	bearer := map[string]string{}
+// bearers are the tokens that are sent, by who sends them.
+func bearers(signedIn map[string]tokens) (map[string]string, error) {
+	bearer := map[string]string{idToken: signedIn["owner"].ID}
 	for name, t := range signedIn {
 		bearer[name] = t.Access
 	}
-	bearer[idToken] = signedIn["owner"].ID
 	forged, err := tamper(bearer["editor"], users[0].claims)
 	if err != nil {
 		return nil, fmt.Errorf("tampering with the editor's token: %w", err)
 	}
 	bearer[tampered] = forged
+	return bearer, nil
+}
 
-	// The HTTP and the REST API have one authorizer function, the WebSocket API has its own.
-	var documents, changes []result
+// onBoth are calls of the HTTP API, and the same of the REST API.
+func onBoth(calls []call) []result {
+	var results []result
 	for _, call := range calls {
-		documents = append(documents, result{api: httpAPI, call: call})
+		results = append(results, result{api: httpAPI, call: call})
 	}
 	for _, call := range calls {
-		documents = append(documents, result{api: restAPI, call: call.onREST()})
+		results = append(results, result{api: restAPI, call: call.onREST()})
 	}
-	for _, call := range connections {
-		changes = append(changes, result{api: webSocketAPI, call: call})
+	return results
+}
+
+func onWebSockets(calls []call) []result {
+	var results []result
+	for _, call := range calls {
+		results = append(results, result{api: webSocketAPI, call: call})
 	}
-	for _, part := range []struct {
-		results  []result
-		logGroup string
-	}{{documents, stack.AuthorizerLogGroup}, {changes, stack.ChangesLogGroup}} {
-		for i := range part.results {
-			if err := c.send(ctx, stack, &part.results[i], bearer[part.results[i].as]); err != nil {
-				return nil, err
-			}
-		}
-		decisions, err := c.decisions(ctx, part.logGroup)
-		if err != nil {
+	return results
+}
+
+// A journal is all that was asked of one authorizer function, which has a log of its own.
+type journal struct {
+	logGroup string
+	results  []result
+}
+
+// callAll makes the calls one after the other, so that the authorizer's log has its decisions in the same order, and reads
+// there why each was answered as it was.
+func (c *localAWS) callAll(ctx context.Context, stack outputs, bearer map[string]string, j *journal, calls []result) ([]result, error) {
+	before := len(j.results)
+	j.results = append(j.results, calls...)
+	made := j.results[before:]
+	for i := range made {
+		if err := c.send(ctx, stack, &made[i], bearer[made[i].as]); err != nil {
 			return nil, err
 		}
-		if err := explain(part.results, decisions); err != nil {
-			return nil, err
-		}
 	}
-	return slices.Concat(documents, changes), nil
+	decisions, err := c.decisions(ctx, j.logGroup)
+	if err != nil {
+		return nil, err
+	}
+	return made, explain(j.results, decisions)
 }
 
 // send makes the call and notes the answer.
@@ -125,10 +137,12 @@ func (r result) method() string {
 
 // A decision is a line of the authorizer's log.
 type decision struct {
-	Outcome string   `json:"outcome"`
-	Route   string   `json:"route"`
-	Reasons []reason `json:"reasons"`
-	Error   string   `json:"error"` // of a fault
+	Level         string   `json:"level"`
+	Outcome       string   `json:"outcome"`
+	Route         string   `json:"route"`
+	Reasons       []reason `json:"reasons"`
+	IDTokensUntil string   `json:"idTokensUntil"` // of an ID token where it is accepted
+	Error         string   `json:"error"`         // of a fault
 }
 
 type reason struct {
@@ -192,8 +206,12 @@ func (d decision) String() string {
 	if d.Error != "" {
 		why = append(why, d.Error)
 	}
-	if len(why) == 0 {
-		return d.Outcome
+	text := d.Outcome
+	if len(why) > 0 {
+		text += ": " + strings.Join(why, "; ")
 	}
-	return d.Outcome + ": " + strings.Join(why, "; ")
+	if d.Level == "WARN" {
+		text += ", with a warning: idTokensUntil " + d.IDTokensUntil
+	}
+	return text
 }

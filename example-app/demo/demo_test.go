@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -16,6 +18,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // token makes a token with that payload; the header and the signature are not looked at.
@@ -83,7 +86,7 @@ func TestEverybodyCallsEveryRoute(t *testing.T) {
 		t.Errorf("callers are %q, want %q", got, want)
 	}
 	for _, caller := range callers {
-		for _, route := range []string{health, documents, document, audit, connect} {
+		for _, route := range []string{health, documents, document, audit, reports, imports, connect} {
 			if !slices.Contains(called[caller], route) {
 				t.Errorf("%s never calls %s", caller, route)
 			}
@@ -95,11 +98,25 @@ func TestOnRESTBadTokensAreUnauthorized(t *testing.T) {
 	t.Parallel()
 	for _, c := range calls {
 		got, want := c.onREST().want, c.want
-		if c.route != health && (c.as == nobody || c.as == tampered || c.as == idToken) {
+		if c.as == nobody || c.as == tampered || c.as == idToken && c.route != documents {
 			want = 401
+		}
+		if c.route == health {
+			want = 200
 		}
 		if got != want {
 			t.Errorf("%s as %s: got %d, want %d", c.route, c.as, got, want)
+		}
+	}
+}
+
+// Only what the policy names is open to ID tokens, and not for long.
+func TestAnIDTokenOpensOneRouteUntilTheDay(t *testing.T) {
+	t.Parallel()
+	for _, c := range slices.Concat(calls, connections, sunsetCalls) {
+		opens := c.want == 200 && c.because != public
+		if c.as == idToken && opens != (c.because == withAWarning && c.route == documents) {
+			t.Errorf("%s must be answered %d", c.route, c.want)
 		}
 	}
 }
@@ -139,6 +156,12 @@ func TestExplain(t *testing.T) {
 			calls:     []call{{as: nobody, route: documents}},
 			decisions: []decision{decisionOn(documents, "invalid token", "no token")},
 			want:      []string{"invalid token: no token"},
+		},
+		{
+			name:      "tells a warning",
+			calls:     []call{{as: idToken, route: documents}},
+			decisions: []decision{{Level: "WARN", Route: documents, Outcome: "deny", Reasons: []reason{{"no"}}, IDTokensUntil: "2027-04-01"}},
+			want:      []string{"deny: no, with a warning: idTokensUntil 2027-04-01"},
 		},
 		{
 			name:  "refuses a log without a decision",
@@ -182,12 +205,36 @@ func sample() *report {
 			{name: "owner", claims: map[string]any{"company_id": "acme", "scope": "a b"}},
 			{name: "unassigned", refusal: "not permitted"},
 		},
-		tokens:  map[string]map[string]any{"owner": {"sub": "1", "company_id": "acme", "scope": "b a"}},
+		tokens: map[string]map[string]any{
+			"owner":  {"sub": "1", "company_id": "acme", "scope": "b a"},
+			idToken:  {"company_id": "acme", "tier": "silver"},
+			upgraded: {"sub": "1", "company_id": "acme", "scope": "a b", "tier": "gold"},
+		},
 		refused: map[string]string{"unassigned": "PreTokenGeneration failed: not permitted."},
 		results: []result{
 			{api: httpAPI, call: call{"owner", documents, "/documents", 200, "allow"}, status: 200, reason: "allow",
 				body: []byte(`{"claims":{"company_id":"acme"}}`)},
 			{api: restAPI, call: call{nobody, documents, "/documents", 401, noToken}, status: 401, reason: noToken},
+		},
+		changes: []change{
+			{
+				name: "tier", title: "When acme pays", claims: map[string]any{"tier": "gold"},
+				before: moment{value: "silver", as: "owner"},
+				after: moment{value: "gold", as: upgraded, results: []result{
+					{api: httpAPI, call: call{upgraded, reports, "/reports", 200, "allow"}, status: 200, reason: "allow",
+						body: []byte(`{"claims":{"company_id":"acme","tier":"gold"}}`)},
+				}},
+			},
+			{
+				name: "idTokensUntil", title: "When the day comes",
+				before: moment{value: "2027-04-01", as: idToken, results: []result{
+					{api: httpAPI, call: call{idToken, documents, "/documents", 200, withAWarning}, status: 200, reason: withAWarning,
+						body: []byte(`{"claims":{"company_id":"acme","tier":"silver"}}`)},
+				}},
+				after: moment{value: "2027-03-30", as: idToken, results: []result{
+					{api: httpAPI, call: call{idToken, documents, "/documents", 403, anIDToken}, status: 403, reason: anIDToken},
+				}},
+			},
 		},
 	}
 }
@@ -211,7 +258,21 @@ Who gets what:
   ok  HTTP  owner   GET /documents  /documents  200     200       allow
   NO  REST  nobody  GET /documents  /documents  200     401       no token: refused by the gateway itself
 
+When acme pays:
+
+  upgraded  tier  "gold"
+
+             API   AS        ROUTE         PATH      STATUS  EXPECTED  REASON
+  after: ok  HTTP  upgraded  GET /reports  /reports  200     200       allow
+
+When the day comes:
+
+              API   AS        ROUTE           PATH        STATUS  EXPECTED  REASON
+  before: ok  HTTP  id-token  GET /documents  /documents  200     200       allow, with a warning: idTokensUntil 20
+  after: ok   HTTP  id-token  GET /documents  /documents  403     403       invalid token: token_use: this is an ID token
+
 MiniStack answers 500 to a WebSocket with an invalid token. AWS answers 401.
+MiniStack has the machine's token under its own address. On AWS it comes from the domain in the output TokenUrl.
 
 `
 	if got := out.String(); got != want {
@@ -257,7 +318,78 @@ func TestReportAsJSON(t *testing.T) {
       "expected": 401,
       "reason": "no token: refused by the gateway itself"
     }
-  ]
+  ],
+  "changes": {
+    "idTokensUntil": {
+      "before": {
+        "value": "2027-04-01",
+        "token": {
+          "company_id": "acme",
+          "tier": "silver"
+        },
+        "calls": [
+          {
+            "as": "id-token",
+            "method": "GET",
+            "route": "GET /documents",
+            "path": "/documents",
+            "status": 200,
+            "expected": 200,
+            "reason": "allow, with a warning: idTokensUntil 20"
+          }
+        ]
+      },
+      "after": {
+        "value": "2027-03-30",
+        "token": {
+          "company_id": "acme",
+          "tier": "silver"
+        },
+        "calls": [
+          {
+            "as": "id-token",
+            "method": "GET",
+            "route": "GET /documents",
+            "path": "/documents",
+            "status": 403,
+            "expected": 403,
+            "reason": "invalid token: token_use: this is an ID token"
+          }
+        ]
+      }
+    },
+    "tier": {
+      "before": {
+        "value": "silver",
+        "token": {
+          "company_id": "acme",
+          "scope": "b a",
+          "sub": "1"
+        },
+        "calls": []
+      },
+      "after": {
+        "value": "gold",
+        "token": {
+          "company_id": "acme",
+          "scope": "a b",
+          "sub": "1",
+          "tier": "gold"
+        },
+        "calls": [
+          {
+            "as": "upgraded",
+            "method": "GET",
+            "route": "GET /reports",
+            "path": "/reports",
+            "status": 200,
+            "expected": 200,
+            "reason": "allow"
+          }
+        ]
+      }
+    }
+  }
 }
 `
 	if string(got) != want {
@@ -277,6 +409,16 @@ func TestReportErr(t *testing.T) {
 		{"a reason", func(r *report) { r.results[0].reason = "cached" }, `got the reason "cached", want one that says "allow"`},
 		{"a claim the backend saw", func(r *report) { r.results[0].body = []byte(`{"claims":{"company_id":"globex"}}`) },
 			"reached a backend that saw company_id globex, the token says acme"},
+		{"a tier the backend saw", func(r *report) { r.tokens["owner"]["tier"], r.users[0].claims["tier"] = "gold", "gold" },
+			"reached a backend that saw tier <nil>, the token says gold"},
+		{"a claim that should have changed", func(r *report) { r.tokens[upgraded]["tier"] = "silver" },
+			"the token of upgraded differs from that of owner in\n    {\"tier\":\"silver\"}\n  and must differ in\n    {\"tier\":\"gold\"}"},
+		{"a claim that should not have changed", func(r *report) { delete(r.tokens[upgraded], "company_id") },
+			`{"company_id":null,"tier":"gold"}`},
+		{"an answer after a change", func(r *report) { r.changes[1].after.results[0].status = 200 },
+			"GET /documents of the HTTP API as id-token got status 200, want 403"},
+		{"a claim of the ID token", func(r *report) { delete(r.tokens[idToken], "tier") },
+			"the owner's ID token has tier <nil>, and must have silver"},
 		{"an answer that is no JSON", func(r *report) { r.results[0].body = []byte(`oops`) }, "got an answer that is not JSON"},
 		{"a missing claim", func(r *report) { delete(r.tokens["owner"], "company_id") }, "the access token of owner carries"},
 		{"a claim too many", func(r *report) { r.tokens["owner"]["admin"] = true }, `{"admin":true,"company_id":"acme","scope":"a b"}`},
@@ -296,6 +438,106 @@ func TestReportErr(t *testing.T) {
 				t.Errorf("got %v, want one that says %q", err, c.want)
 			}
 		})
+	}
+}
+
+func TestPolicyWithAnotherDay(t *testing.T) {
+	t.Parallel()
+	day := time.Date(2026, 2, 3, 23, 59, 59, 0, time.UTC)
+	for _, c := range []struct{ policy, want, err string }{
+		{"a: 2020-01-01\n    idTokens: {until: 2027-04-01, routes: []} # b", "a: 2020-01-01\n    idTokens: {until: 2026-02-03, routes: []} # b", "<nil>"},
+		{"a: 1", "", `example-app/claims.yaml has 0 lines like "idTokens: {until: 2027-04-01", want 1`},
+	} {
+		got, err := withIDTokensUntil(c.policy, day)
+		if got != c.want || fmt.Sprint(err) != c.err {
+			t.Errorf("got %q, %v, want %q, %s", got, err, c.want, c.err)
+		}
+	}
+	example, err := os.ReadFile("../claims.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := withIDTokensUntil(string(example), day); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNewCode(t *testing.T) {
+	t.Parallel()
+	stack := func(code, memory, table string) template {
+		return template{Resources: map[string]resource{
+			"F": {"AWS::Lambda::Function", map[string]any{"Code": map[string]any{"S3Key": code}, "MemorySize": memory}},
+			"G": {"AWS::Lambda::Function", map[string]any{"Code": map[string]any{"S3Key": "g"}}},
+			"T": {table, nil},
+		}}
+	}
+	before := stack("a", "128", "Table")
+	more := stack("b", "128", "Table")
+	more.Resources["X"] = resource{Type: "Table"}
+	outputs := stack("b", "128", "Table")
+	outputs.Outputs = map[string]any{"Id": "x"}
+	for _, c := range []struct {
+		name  string
+		after template
+		want  []string
+		err   string
+	}{
+		{"names the functions", stack("b", "128", "Table"), []string{"F"}, "<nil>"},
+		{"refuses nothing new", before, nil, "the redeployment changes no function's code"},
+		{"refuses another property", stack("b", "256", "Table"), []string{"F"}, "the redeployment changes MemorySize of F"},
+		{"refuses another type", stack("b", "128", "Bucket"), []string{"F"}, "the redeployment replaces T"},
+		{"refuses another resource", more, []string{"F"}, "the redeployment replaces X"},
+		{"refuses other outputs", outputs, []string{"F"}, "the redeployment changes outputs"},
+	} {
+		got, err := newCode(before, c.after)
+		if !slices.Equal(got, c.want) || fmt.Sprint(err) != c.err {
+			t.Errorf("%s: got %q, %v", c.name, got, err)
+		}
+	}
+}
+
+func TestMachineGetsItsTokenWithItsSecretAndTellsNobody(t *testing.T) {
+	t.Parallel()
+	const secret = "s3cret"
+	for _, c := range []struct {
+		name   string
+		status int
+		answer string
+		token  string
+		err    string
+	}{
+		{"a token", 200, `{"access_token": "t", "token_type": "Bearer"}`, "t", "<nil>"},
+		{"a refusal", 400, `{"error": "invalid_scope"}`, "", `the token endpoint answered 400 Bad Request, error "invalid_scope"`},
+		{"a page", 502, `<html>`, "", `the token endpoint answered 502 Bad Gateway, error ""`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				id, password, _ := r.BasicAuth()
+				if r.URL.Path != "/oauth2/token" || r.PostFormValue("grant_type") != "client_credentials" || id != "importer" || password != secret {
+					t.Errorf("got %s %s", r.Method, r.URL)
+				}
+				w.WriteHeader(c.status)
+				io.WriteString(w, c.answer)
+			}))
+			defer server.Close()
+			got, err := fetchToken(t.Context(), server.URL+"/oauth2/token", "importer", secret)
+			if got.Access != c.token || fmt.Sprint(err) != c.err {
+				t.Errorf("got %q, %v", got.Access, err)
+			}
+		})
+	}
+}
+
+func TestInTurnEndsWithTheFirstError(t *testing.T) {
+	t.Parallel()
+	var ran []int
+	broken := errors.New("broken")
+	do := func(i int, err error) func(context.Context) error {
+		return func(context.Context) error { ran = append(ran, i); return err }
+	}
+	if err := inTurn(t.Context(), do(1, nil), do(2, broken), do(3, nil)); err != broken || !slices.Equal(ran, []int{1, 2}) {
+		t.Errorf("got %v after %v", err, ran)
 	}
 }
 

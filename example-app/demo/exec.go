@@ -29,6 +29,16 @@ func parallel(ctx context.Context, do ...func(context.Context) error) error {
 	return context.Cause(ctx)
 }
 
+// inTurn runs the functions one after the other, until one fails.
+func inTurn(ctx context.Context, do ...func(context.Context) error) error {
+	for _, f := range do {
+		if err := f(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // A command is a program that runs to its end.
 type command struct {
 	name string

@@ -141,13 +141,16 @@ type outputs struct {
 	ChangesAPIID       string `json:"ChangesApiId"`
 	UserPoolID         string `json:"UserPoolId"`
 	ClientID           string `json:"ClientId"`
+	ImporterClientID   string `json:"ImporterClientId"`
+	SubscriptionsTable string `json:"SubscriptionsTable"`
 	AuthorizerLogGroup string `json:"AuthorizerLogGroup"`
 	ChangesLogGroup    string `json:"ChangesLogGroup"`
 }
 
-func (c *localAWS) deploy(ctx context.Context) (outputs, error) {
+// deploy deploys the app with the policy in which ID tokens end on that day.
+func (c *localAWS) deploy(ctx context.Context, day time.Time) (outputs, error) {
 	file := filepath.Join(c.workspace.dir, "outputs.json")
-	err := c.cdk(ctx, "deploy", "--app", c.workspace.assembly(), "--require-approval", "never", "--outputs-file", file, stackID)
+	err := c.cdk(ctx, "deploy", "--app", c.workspace.assembly(day), "--require-approval", "never", "--outputs-file", file, stackID)
 	if err != nil {
 		return outputs{}, err
 	}
@@ -194,7 +197,9 @@ func (c *localAWS) aws(ctx context.Context, service, operation string, input, in
 func (c *localAWS) handbook(stack outputs) string {
 	var names []string
 	for _, u := range users {
-		names = append(names, u.name)
+		if !u.machine {
+			names = append(names, u.name)
+		}
 	}
 	var b strings.Builder
 	aws := filepath.Join(c.workspace.venv, "bin", "aws")
@@ -211,6 +216,13 @@ func (c *localAWS) handbook(stack outputs) string {
   curl -i -H "Authorization: Bearer $TOKEN" '%[6]s'
   curl -i -H "Authorization: Bearer $TOKEN" '%[10]s'
 
+  # get the machine's token, and call what is for machines alone
+  SECRET=$('%[2]s' cognito-idp describe-user-pool-client --user-pool-id %[11]s --client-id %[12]s \
+    --query UserPoolClient.ClientSecret --output text)
+  MACHINE=$(curl -s -d grant_type=client_credentials -u "%[12]s:$SECRET" $AWS_ENDPOINT_URL/oauth2/token |
+    python3 -c 'import json, sys; print(json.load(sys.stdin)["access_token"])')
+  curl -i -X POST -H "Authorization: Bearer $MACHINE" '%[13]s'
+
   # read why: the authorizer's log
   '%[2]s' logs filter-log-events --log-group-name '%[7]s' --query 'events[].[message]' --output text | grep outcome
 
@@ -218,6 +230,7 @@ func (c *localAWS) handbook(stack outputs) string {
   kill %[8]d; rm -r '%[9]s'
 
 `, strings.Join(names, ", "), aws, stack.ClientID, users[0].name, c.password, c.url(stack, httpAPI, "/documents"), stack.AuthorizerLogGroup,
-		c.service.pid(), c.workspace.dir, c.url(stack, restAPI, "/documents"))
+		c.service.pid(), c.workspace.dir, c.url(stack, restAPI, "/documents"), stack.UserPoolID, stack.ImporterClientID,
+		c.url(stack, httpAPI, "/imports"))
 	return b.String()
 }

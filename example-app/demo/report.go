@@ -17,24 +17,46 @@ import (
 // A report is what a run found out.
 type report struct {
 	users   []user
-	tokens  map[string]map[string]any // the claims of the access tokens, by user
+	tokens  map[string]map[string]any // the claims of the tokens that were sent, by who sent them
 	refused map[string]string         // what users were told whose sign-in was refused
+	results []result
+	changes []change
+}
+
+// A change is something that was changed after all calls were made, and what that changed.
+type change struct {
+	name          string // in the JSON
+	title         string // for people
+	before, after moment
+
+	// claims are those that the token after it must have with another value than the token before it, no more and no less.
+	claims map[string]any
+}
+
+// A moment is what was seen before or after a change.
+type moment struct {
+	value   string // of what was changed
+	as      string // whose token it is about
 	results []result
 }
 
-func newReport(users []user, signedIn map[string]tokens, refused map[string]string, results []result) (*report, error) {
-	r := &report{users: users, tokens: map[string]map[string]any{}, refused: refused, results: results}
-	for name, t := range signedIn {
-		claims, err := claimsOf(t.Access)
+// newReport reads the tokens that were sent, of those who got theirs from Cognito.
+func newReport(users []user, bearer, refused map[string]string, results []result, changes ...change) (*report, error) {
+	r := &report{users: users, tokens: map[string]map[string]any{}, refused: refused, results: results, changes: changes}
+	for name, token := range bearer {
+		if name == tampered {
+			continue
+		}
+		claims, err := claimsOf(token)
 		if err != nil {
-			return nil, fmt.Errorf("access token of %s: %w", name, err)
+			return nil, fmt.Errorf("token of %s: %w", name, err)
 		}
 		r.tokens[name] = claims
 	}
 	return r, nil
 }
 
-// print shows the tokens and the table of who gets what.
+// print shows the tokens, the table of who gets what, and what the changes change.
 func (r *report) print(out io.Writer) {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "\nWhat the access tokens carry besides Cognito's own claims:")
@@ -43,49 +65,92 @@ func (r *report) print(out io.Writer) {
 		if text, ok := r.refused[u.name]; ok {
 			fmt.Fprintf(table, "  %s\tno token\t%s\n", u.name, text)
 		}
-		name := u.name
-		custom := customClaims(r.tokens[u.name])
-		for _, claim := range slices.Sorted(maps.Keys(custom)) {
-			fmt.Fprintf(table, "  %s\t%s\t%s\n", name, claim, compactJSON(custom[claim]))
-			name = ""
-		}
+		printClaims(table, u.name, customClaims(r.tokens[u.name]))
 	}
-	fmt.Fprint(table, "\nWho gets what:\n\n  \tAPI\tAS\tROUTE\tPATH\tSTATUS\tEXPECTED\tREASON\n")
-	for _, result := range r.results {
-		mark := "ok"
-		if r.resultProblem(result) != nil {
-			mark = "NO"
+	const header = "  \tAPI\tAS\tROUTE\tPATH\tSTATUS\tEXPECTED\tREASON\n"
+	fmt.Fprint(table, "\nWho gets what:\n\n"+header)
+	r.printResults(table, "", r.results)
+	for _, c := range r.changes {
+		fmt.Fprintf(table, "\n%s:\n\n", c.title)
+		if changed := r.changedClaims(c); len(changed) > 0 {
+			printClaims(table, c.after.as, changed)
+			fmt.Fprintln(table)
 		}
-		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\n", mark, result.api, result.as, result.route, result.path, result.status,
-			result.want, result.reason)
+		fmt.Fprint(table, header)
+		r.printResults(table, "before: ", c.before.results)
+		r.printResults(table, "after: ", c.after.results)
 	}
 	fmt.Fprintf(table, "\n%s\n\n", differences)
 	_ = table.Flush() // to a terminal or a pipe: a closed one ends the run by its signal
 }
 
-// write puts the report into a file as JSON.
-func (r *report) write(file string) error {
-	type call struct {
-		API      string `json:"api,omitempty"` // none: the HTTP API
-		As       string `json:"as"`
-		Method   string `json:"method"`
-		Route    string `json:"route"`
-		Path     string `json:"path"`
-		Status   int    `json:"status"`
-		Expected int    `json:"expected"`
-		Reason   string `json:"reason"`
+func printClaims(table io.Writer, name string, claims map[string]any) {
+	for _, claim := range slices.Sorted(maps.Keys(claims)) {
+		fmt.Fprintf(table, "  %s\t%s\t%s\n", name, claim, compactJSON(claims[claim]))
+		name = ""
 	}
-	document := struct {
-		Tokens map[string]map[string]any `json:"tokens"`
-		Calls  []call                    `json:"calls"`
-	}{Tokens: r.tokens}
-	for _, result := range r.results {
-		entry := call{As: result.as, Method: result.method(), Route: result.route,
+}
+
+func (r *report) printResults(table io.Writer, when string, results []result) {
+	for _, result := range results {
+		mark := "ok"
+		if r.resultProblem(result) != nil {
+			mark = "NO"
+		}
+		fmt.Fprintf(table, "  %s%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\n", when, mark, result.api, result.as, result.route, result.path, result.status,
+			result.want, result.reason)
+	}
+}
+
+// A callEntry is a call in the JSON.
+type callEntry struct {
+	API      string `json:"api,omitempty"` // none: the HTTP API
+	As       string `json:"as"`
+	Method   string `json:"method"`
+	Route    string `json:"route"`
+	Path     string `json:"path"`
+	Status   int    `json:"status"`
+	Expected int    `json:"expected"`
+	Reason   string `json:"reason"`
+}
+
+func entries(results []result) []callEntry {
+	list := []callEntry{}
+	for _, result := range results {
+		entry := callEntry{As: result.as, Method: result.method(), Route: result.route,
 			Path: result.path, Status: result.status, Expected: result.want, Reason: result.reason}
 		if result.api != httpAPI {
 			entry.API = string(result.api)
 		}
-		document.Calls = append(document.Calls, entry)
+		list = append(list, entry)
+	}
+	return list
+}
+
+// write puts the report into a file as JSON.
+func (r *report) write(file string) error {
+	type momentEntry struct {
+		Value string         `json:"value"`
+		Token map[string]any `json:"token"`
+		Calls []callEntry    `json:"calls"`
+	}
+	type changeEntry struct {
+		Before momentEntry `json:"before"`
+		After  momentEntry `json:"after"`
+	}
+	document := struct {
+		Tokens  map[string]map[string]any `json:"tokens"`
+		Calls   []callEntry               `json:"calls"`
+		Changes map[string]changeEntry    `json:"changes"`
+	}{map[string]map[string]any{}, entries(r.results), map[string]changeEntry{}}
+	for _, u := range r.users {
+		if claims, ok := r.tokens[u.name]; ok {
+			document.Tokens[u.name] = claims
+		}
+	}
+	entry := func(m moment) momentEntry { return momentEntry{m.value, r.tokens[m.as], entries(m.results)} }
+	for _, c := range r.changes {
+		document.Changes[c.name] = changeEntry{entry(c.before), entry(c.after)}
 	}
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
@@ -103,10 +168,36 @@ func (r *report) err() error {
 	for _, u := range r.users {
 		errs = append(errs, r.userProblem(u))
 	}
+	for name, want := range idTokenClaims {
+		if got := r.tokens[idToken][name]; got != want {
+			errs = append(errs, fmt.Errorf("the owner's ID token has %s %v, and must have %v", name, got, want))
+		}
+	}
 	for _, result := range r.results {
 		errs = append(errs, r.resultProblem(result))
 	}
+	for _, c := range r.changes {
+		if got := r.changedClaims(c); !maps.Equal(got, c.claims) {
+			errs = append(errs, fmt.Errorf("the token of %s differs from that of %s in\n    %s\n  and must differ in\n    %s",
+				c.after.as, c.before.as, compactJSON(got), compactJSON(c.claims)))
+		}
+		for _, result := range c.after.results {
+			errs = append(errs, r.resultProblem(result))
+		}
+	}
 	return errors.Join(errs...)
+}
+
+// changedClaims are the claims of the token after the change that the token before it had not, or not so.
+func (r *report) changedClaims(c change) map[string]any {
+	before, after := customClaims(r.tokens[c.before.as]), customClaims(r.tokens[c.after.as])
+	changed := map[string]any{}
+	for name := range joined(before, after) {
+		if !reflect.DeepEqual(before[name], after[name]) {
+			changed[name] = after[name]
+		}
+	}
+	return changed
 }
 
 func (r *report) userProblem(u user) error {
@@ -135,16 +226,14 @@ func (r *report) resultProblem(got result) error {
 		return nil
 	}
 	// The backend answers with the claims that it saw: they must be those of the token.
-	var answer struct {
-		Claims struct {
-			CompanyID any `json:"company_id"`
-		} `json:"claims"`
-	}
+	var answer struct{ Claims map[string]any }
 	if err := json.Unmarshal(got.body, &answer); err != nil {
 		return fmt.Errorf("%s got an answer that is not JSON: %w", what, err)
 	}
-	if want := r.tokens[got.as]["company_id"]; answer.Claims.CompanyID != want {
-		return fmt.Errorf("%s reached a backend that saw company_id %v, the token says %v", what, answer.Claims.CompanyID, want)
+	for _, claim := range []string{"company_id", "tier"} {
+		if saw, want := answer.Claims[claim], r.tokens[got.as][claim]; saw != want {
+			return fmt.Errorf("%s reached a backend that saw %s %v, the token says %v", what, claim, saw, want)
+		}
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // A workspace is where a run reads and writes.
@@ -200,22 +201,29 @@ func (w *workspace) installCDK(ctx context.Context) (string, error) {
 	return "aws-cdk " + want, err
 }
 
-// synth turns the app into a cloud assembly for this machine: MiniStack runs the Lambdas on the host, so they must be
-// built for its architecture; and it does not know what REST decisions are keyed on, so they must not be cached.
-// Everything else in the templates is what a deployment to AWS gets.
-func (w *workspace) synth(ctx context.Context) (string, error) {
+// synth turns the app into a cloud assembly for this machine, with a policy in which ID tokens end on that day: MiniStack runs
+// the Lambdas on the host, so they must be built for its architecture; and it does not know what REST decisions are keyed on,
+// so they must not be cached. Everything else in the templates is what a deployment to AWS gets.
+func (w *workspace) synth(ctx context.Context, day time.Time) (string, error) {
 	architecture := map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH]
 	if architecture == "" {
 		return "", fmt.Errorf("lambda has no architecture %s; it has amd64 and arm64", runtime.GOARCH)
 	}
+	policy, err := w.writePolicy(day)
+	if err != nil {
+		return "", err
+	}
 	cdk := command{name: w.cdk(), env: w.env(nil), log: w.log("synth"),
-		args: []string{"synth", "--quiet", "--no-notices", "--output", w.assembly(), "--context", "architecture=" + architecture,
-			"--context", "authorizerCache=off"}}
-	_, err := cdk.output(ctx)
+		args: []string{"synth", "--quiet", "--no-notices", "--output", w.assembly(day), "--context", "policy=" + policy,
+			"--context", "architecture=" + architecture, "--context", "authorizerCache=off"}}
+	_, err = cdk.output(ctx)
 	return "for " + architecture, err
 }
 
-func (w *workspace) assembly() string { return filepath.Join(w.dir, "cdk.out") }
+// assembly is where synth puts the app with the policy in which ID tokens end on that day.
+func (w *workspace) assembly(day time.Time) string {
+	return filepath.Join(w.dir, "cdk.out-"+day.Format(time.DateOnly))
+}
 
 func readJSON(file string, into any) error {
 	data, err := os.ReadFile(file)

@@ -64,7 +64,7 @@ var phases = []phase{
 	{mode: "answers 404"},
 }
 
-// user is who a token is of. The routes that are open to them are the example policy's, written down by hand.
+// user is who a token is of. The routes that are open to them are the policy's, written down by hand.
 type user struct {
 	name, company string
 	claims        map[string]any

@@ -69,7 +69,7 @@ func soakClaims(ctx context.Context, bootstrap string, r *report, random *rand.R
 	return p.finish(r, fresh)
 }
 
-// newSignIn chooses an event. What it expects is the example policy's, written down by hand.
+// newSignIn chooses an event. What it expects is the policy's, written down by hand.
 func newSignIn(random *rand.Rand) signIn {
 	maybe := func() bool { return random.IntN(2) == 0 }
 	attributes := map[string]any{"sub": planted, "email": planted + "@example.com", "email_verified": "true", "cognito:user_status": "CONFIRMED"}

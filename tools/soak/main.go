@@ -73,7 +73,7 @@ func run(ctx context.Context, out io.Writer, short bool, events int, seed uint64
 		return err
 	}
 	defer os.RemoveAll(folder)
-	files, err := examplePolicy()
+	files, err := readPolicy()
 	if err != nil {
 		return err
 	}
@@ -123,9 +123,9 @@ func run(ctx context.Context, out io.Writer, short bool, events int, seed uint64
 	return nil
 }
 
-// examplePolicy is the example's policy as the construct ships it.
-func examplePolicy() (files []gobuild.File, err error) {
-	file := filepath.Join(root, "example-app", "claims.yaml")
+// readPolicy is the policy as the construct ships it.
+func readPolicy() (files []gobuild.File, err error) {
+	const file = "claims.yaml"
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2authorizers"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2integrations"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscognito"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
@@ -34,10 +35,30 @@ func main() {
 			"partner_id": awscognito.NewStringAttribute(&awscognito.StringAttributeProps{Mutable: jsii.Bool(true)}),
 		},
 	})
+	subscriptions := awsdynamodb.NewTableV2(stack, jsii.String("Subscriptions"), &awsdynamodb.TablePropsV2{
+		PartitionKey: &awsdynamodb.Attribute{Name: jsii.String("company_id"), Type: awsdynamodb.AttributeType_STRING},
+	})
 	claims := newFunction(stack, "ClaimsFunction", code[0], nil)
-	pool.AddTrigger(awscognito.UserPoolOperation_PRE_TOKEN_GENERATION_CONFIG(), claims, awscognito.LambdaVersion_V2_0)
+	pool.AddTrigger(awscognito.UserPoolOperation_PRE_TOKEN_GENERATION_CONFIG(), claims, awscognito.LambdaVersion_V3_0)
 	client := pool.AddClient(jsii.String("Web"), &awscognito.UserPoolClientOptions{DisableOAuth: jsii.Bool(true)})
+	scope := awscognito.NewResourceServerScope(&awscognito.ResourceServerScopeProps{
+		ScopeName: jsii.String("import"), ScopeDescription: jsii.String("Import documents"),
+	})
+	server := pool.AddResourceServer(jsii.String("Server"), &awscognito.UserPoolResourceServerOptions{
+		Identifier: jsii.String("documents"), Scopes: &[]awscognito.ResourceServerScope{scope},
+	})
+	pool.AddClient(jsii.String("Importer"), &awscognito.UserPoolClientOptions{
+		GenerateSecret: jsii.Bool(true),
+		OAuth: &awscognito.OAuthSettings{
+			Flows:  &awscognito.OAuthFlows{ClientCredentials: jsii.Bool(true)},
+			Scopes: &[]awscognito.OAuthScope{awscognito.OAuthScope_ResourceServer(server, scope)},
+		},
+	})
+	pool.AddDomain(jsii.String("Domain"), &awscognito.UserPoolDomainOptions{
+		CognitoDomain: &awscognito.CognitoDomainOptions{DomainPrefix: jsii.String("documents-example")},
+	})
 	environment := map[string]*string{"POOL": pool.UserPoolId(), "CLIENT": client.UserPoolClientId()}
+	subscriptions.Grant(claims, jsii.String("dynamodb:GetItem"))
 	documents := newFunction(stack, "DocumentsAuthorizer", code[1], &environment)
 	changes := newFunction(stack, "ChangesAuthorizer", code[1], &environment)
 	backend := awslambda.NewFunction(stack, jsii.String("Backend"), &awslambda.FunctionProps{
@@ -48,7 +69,8 @@ func main() {
 	httpAPI(stack, documents, backend)
 	restAPI(stack, documents, backend)
 	webSocketAPI(stack, changes, backend)
-	for _, id := range []string{"ApiUrl", "ApiId", "RestApiUrl", "RestApiId", "ChangesUrl", "ChangesApiId", "UserPoolId", "ClientId", "Logs", "OtherLogs"} {
+	for _, id := range []string{"ApiUrl", "ApiId", "RestApiUrl", "RestApiId", "ChangesUrl", "ChangesApiId", "UserPoolId", "ClientId",
+		"ImporterClientId", "TokenUrl", "SubscriptionsTable", "Logs", "OtherLogs"} {
 		awscdk.NewCfnOutput(stack, jsii.String(id), &awscdk.CfnOutputProps{Value: pool.UserPoolId()})
 	}
 	app.Synth(nil)
@@ -83,6 +105,8 @@ func httpAPI(stack awscdk.Stack, authorizer, backend awslambda.Function) {
 	route(awsapigatewayv2.HttpMethod_GET, "/documents", nil)
 	route(awsapigatewayv2.HttpMethod_PUT, "/documents/{id}", nil)
 	route(awsapigatewayv2.HttpMethod_GET, "/companies/{companyId}/audit", nil)
+	route(awsapigatewayv2.HttpMethod_GET, "/reports", nil)
+	route(awsapigatewayv2.HttpMethod_POST, "/imports", nil)
 }
 
 func restAPI(stack awscdk.Stack, authorizer, backend awslambda.Function) {
@@ -102,6 +126,8 @@ func restAPI(stack awscdk.Stack, authorizer, backend awslambda.Function) {
 	method("GET", "/documents", nil)
 	method("PUT", "/documents/{id}", nil)
 	method("GET", "/companies/{companyId}/audit", nil)
+	method("GET", "/reports", nil)
+	method("POST", "/imports", nil)
 }
 
 func webSocketAPI(stack awscdk.Stack, authorizer, backend awslambda.Function) {
