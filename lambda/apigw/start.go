@@ -47,6 +47,23 @@ func Start(hooks ...Hook) {
 const prefetchTimeout = time.Second
 
 func fromEnvironment(hooks []Hook) (*Handler, error) {
+	var pools []token.Pool
+	if err := json.Unmarshal([]byte(os.Getenv("CLAIMSMITH_USER_POOLS")), &pools); err != nil {
+		return nil, fmt.Errorf("CLAIMSMITH_USER_POOLS is no JSON list of user pools: %w", err)
+	}
+	meter := boot.Metrics(os.Stdout)
+	verifier, err := token.NewVerifier(token.Config{Pools: pools, OnFetch: func(err error) { measureFetch(meter, err) }})
+	if err != nil {
+		return nil, err
+	}
+	logger := boot.Logger(os.Stdout, os.Getenv("AWS_LAMBDA_LOG_LEVEL"))
+	// A token that comes first need not wait then. Lambda bills the init phase in full, and a slow endpoint must not hold up
+	// the start for long; without keys the first request fetches them. The policy is loaded meanwhile.
+	ctx, cancel := context.WithTimeout(context.Background(), prefetchTimeout)
+	defer cancel()
+	prefetched := make(chan error, 1)
+	go func() { prefetched <- verifier.Prefetch(ctx) }()
+
 	program, err := boot.Policy()
 	if err != nil {
 		return nil, err
@@ -78,21 +95,7 @@ func fromEnvironment(hooks []Hook) (*Handler, error) {
 			return nil, fmt.Errorf("CLAIMSMITH_TOKEN_SOURCES: %w", err)
 		}
 	}
-	var pools []token.Pool
-	if err := json.Unmarshal([]byte(os.Getenv("CLAIMSMITH_USER_POOLS")), &pools); err != nil {
-		return nil, fmt.Errorf("CLAIMSMITH_USER_POOLS is no JSON list of user pools: %w", err)
-	}
-	meter := boot.Metrics(os.Stdout)
-	verifier, err := token.NewVerifier(token.Config{Pools: pools, OnFetch: func(err error) { measureFetch(meter, err) }})
-	if err != nil {
-		return nil, err
-	}
-	logger := boot.Logger(os.Stdout, os.Getenv("AWS_LAMBDA_LOG_LEVEL"))
-	// A token that comes first need not wait then. Lambda bills the init phase in full, and a slow endpoint must not hold up
-	// the start for long; without keys the first request fetches them.
-	ctx, cancel := context.WithTimeout(context.Background(), prefetchTimeout)
-	defer cancel()
-	if err := verifier.Prefetch(ctx); err != nil {
+	if err := <-prefetched; err != nil {
 		logger.Warn("keys", "error", err.Error())
 	}
 	h := &Handler{

@@ -25,7 +25,7 @@ import (
 const paramPrefix = "CLAIMSMITH_PARAM_"
 
 // Policy loads the policy that lies beside the executable, as the construct bundles them. It is the first thing that a
-// function does.
+// function does, but for what goes on meanwhile.
 func Policy() (*policy.Program, error) {
 	if os.Getenv("GOGC") == "" {
 		collectLater()
