@@ -2,8 +2,11 @@ package strictjson
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 )
 
 // Append appends the JSON of a value to dst. Members of maps are sorted by name. It is made for what [Object] returns;
@@ -67,21 +70,21 @@ func Append(dst []byte, value any) ([]byte, error) {
 
 // AppendText appends a JSON string to dst. What is not Unicode is replaced.
 func AppendText(dst []byte, text string) []byte {
-	start, from := len(dst), 0
-	dst = append(dst, '"')
-	for i := range len(text) {
-		switch c := text[i]; {
-		case c == '"' || c == '\\':
-			dst = append(append(dst, text[from:i]...), '\\')
-			from = i
-		case !plain[c] || c >= 0x7f: // seldom
-			encoded, err := json.Marshal(text)
-			if err != nil {
-				panic(err) // no string fails
-			}
-			return append(dst[:start], encoded...)
-		}
+	if !utf8.ValidString(text) {
+		text = strings.ToValidUTF8(text, "\ufffd")
 	}
-	dst = append(dst, text[from:]...)
-	return append(dst, '"')
+	dst = append(dst, '"')
+	for {
+		n := plain(text)
+		dst = append(dst, text[:n]...)
+		if n == len(text) {
+			return append(dst, '"')
+		}
+		if c := text[n]; c >= ' ' {
+			dst = append(dst, '\\', c)
+		} else {
+			dst = fmt.Appendf(dst, `\u%04x`, c)
+		}
+		text = text[n+1:]
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/bits"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -253,37 +254,39 @@ func (p *parser) digits() bool {
 	return p.i > start
 }
 
-// plain tells the characters that stand for themselves in a string.
-var plain = func() (plain [256]bool) {
+// isPlain tells the characters that stand for themselves in a string.
+var isPlain = func() (plain [256]bool) {
 	for c := range plain {
 		plain[c] = c >= ' ' && c != '"' && c != '\\'
 	}
 	return plain
 }()
 
-// plain moves past plain characters, eight at a time as far as that goes.
-func (p *parser) plain() {
+// plain returns how many bytes at the beginning of a text stand for themselves in a string. It looks at eight at a time.
+func plain(s string) int {
 	const ones, tops = 0x0101010101010101, 0x8080808080808080
-	for p.i+8 <= len(p.s) {
-		s := p.s[p.i : p.i+8]
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		s := s[i : i+8]
 		x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
 			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-		// The top bit of each byte tells one below the blank, and below one in the differences: a quote, a backslash.
+		// The top bit of each byte tells one below the blank, and below one in the differences: a quote, a backslash. Above
+		// the first one it may be set for others too, by the borrow.
 		quote, backslash := x^(ones*'"'), x^(ones*'\\')
-		if ((x-ones*' ')&^x|(quote-ones)&^quote|(backslash-ones)&^backslash)&tops != 0 {
-			break
+		if special := ((x-ones*' ')&^x | (quote-ones)&^quote | (backslash-ones)&^backslash) & tops; special != 0 {
+			return i + bits.TrailingZeros64(special)/8
 		}
-		p.i += 8
 	}
-	for p.i < len(p.s) && plain[p.s[p.i]] {
-		p.i++
+	for i < len(s) && isPlain[s[i]] {
+		i++
 	}
+	return i
 }
 
 func (p *parser) string() (string, error) {
 	p.i++ // the opening quote
 	start := p.i
-	p.plain()
+	p.i += plain(p.s[p.i:])
 	if p.skip('"') {
 		return p.s[start : p.i-1], nil
 	}
@@ -298,7 +301,7 @@ func (p *parser) escaped(start int) (string, error) {
 		c := p.s[p.i]
 		p.i++
 		switch {
-		case plain[c]:
+		case isPlain[c]:
 			text.WriteByte(c)
 		case c == '"':
 			return text.String(), nil
