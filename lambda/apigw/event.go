@@ -62,8 +62,9 @@ func (w *wire) read(payload []byte, needs needs) error {
 	if err != nil {
 		return err
 	}
-	// A REST API has fields for several values too. Those for one value matter only where these are missing.
-	var headers, query map[string]string
+	// Payload formats but 2.0 have fields for several values too. Those for one value matter only where these are missing.
+	var headers *strictjson.Reader
+	var query map[string]string
 	err = r.Object(func(name string) error {
 		switch name {
 		case "version":
@@ -91,7 +92,11 @@ func (w *wire) read(payload []byte, needs needs) error {
 		case "pathParameters":
 			w.pathParameters, err = values(r, exact, all)
 		case "headers":
-			headers, err = values(r, strings.ToLower, needs.header)
+			if w.version == "2.0" {
+				w.headers, err = values(r, strings.ToLower, needs.header)
+			} else {
+				headers, err = r.Postpone()
+			}
 		case "multiValueHeaders":
 			w.headers, err = lists(r, strings.ToLower, needs.header)
 		case "queryStringParameters":
@@ -116,8 +121,8 @@ func (w *wire) read(payload []byte, needs needs) error {
 		}
 		return err
 	})
-	if len(w.headers) == 0 {
-		w.headers = headers
+	if err == nil && len(w.headers) == 0 && headers != nil {
+		w.headers, err = values(headers, strings.ToLower, needs.header)
 	}
 	if len(w.query) == 0 {
 		w.query = query
@@ -154,7 +159,7 @@ func values(r *strictjson.Reader, rename func(string) string, needed func(string
 		}
 		var value string
 		err := r.Text(&value)
-		add(values, rename(name), value)
+		add(values, strings.Clone(rename(name)), value)
 		return err
 	})
 }
@@ -168,8 +173,8 @@ func lists(r *strictjson.Reader, rename func(string) string, needed func(string)
 			return r.Skip()
 		}
 		list = list[:0]
+		name = strings.Clone(rename(name))
 		err := r.Texts(&list)
-		name = rename(name)
 		for _, value := range list {
 			add(values, name, value)
 		}

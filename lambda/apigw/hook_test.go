@@ -76,20 +76,25 @@ func TestHooksRefuseAndNeverAllow(t *testing.T) {
 // at its request.
 func TestWhatHooksGetIsTheirs(t *testing.T) {
 	t.Parallel()
-	seen := make(chan policy.Request, 1)
-	h, _ := handler(accepts(map[string]any{"sub": "user", "scope": "documents/read"}), apigwtest.HTTP2)
-	h.Hooks = []apigw.Hook{func(_ context.Context, _ map[string]any, request policy.Request) (string, error) {
-		seen <- request
-		return "", nil
-	}}
-	event := get("/documents", "x.y.z").Event(apigwtest.HTTP2)
-	if _, err := h.Invoke(t.Context(), event); err != nil {
-		t.Fatal(err)
-	}
-	for i := range event {
-		event[i] = '?'
-	}
-	if request := <-seen; request.Headers["accept"] != "*/*" || request.Path != "/documents" || request.RouteKey != "GET /documents" {
-		t.Errorf("the request changed to %+v", request)
+	for _, api := range []apigwtest.API{apigwtest.HTTP2, apigwtest.HTTP1, apigwtest.REST} {
+		seen := make(chan policy.Request, 1)
+		h, _ := handler(accepts(map[string]any{"sub": "user", "scope": "documents/read documents/any documents/default"}), api)
+		h.Hooks = []apigw.Hook{func(_ context.Context, _ map[string]any, request policy.Request) (string, error) {
+			seen <- request
+			return "", nil
+		}}
+		r := with(get("/documents", "x.y.z"), func(r *apigwtest.Request) { r.PathParameters = map[string]string{"id": "7"} })
+		event := r.Event(api)
+		if _, err := h.Invoke(t.Context(), event); err != nil {
+			t.Fatal(err)
+		}
+		for i := range event {
+			event[i] = '?'
+		}
+		request := <-seen
+		if request.Headers["accept"] != "*/*" || request.Headers["authorization"] != "Bearer x.y.z" || request.QueryParameters["room"] != "lobby" ||
+			request.PathParameters["id"] != "7" || request.Path != "/documents" || request.RouteKey != "GET /documents" || request.Method != "GET" || request.SourceIP != "192.0.2.1" {
+			t.Errorf("%s: the request changed to %+v", api, request)
+		}
 	}
 }

@@ -3,20 +3,22 @@ package strictjson
 import (
 	"fmt"
 	"strings"
+	"unsafe"
 )
 
 // Reader reads JSON value by value. Each method reads the value that comes next. What is null counts as absent: it leaves
 // its destination alone. Errors are like those of [Object].
 //
 // Unlike Object it passes the members of an object on as they come, so a name that comes twice is the caller's to see.
+// Texts that it reads are copies; the name of a member is not, and must not be kept.
 type Reader struct {
 	p     parser
 	depth int
 }
 
-// NewReader returns a reader of a copy of data: Lambda's runtime uses the memory of an event again for the next one.
+// NewReader returns a reader of data, which must not change before everything is read.
 func NewReader(data []byte) (*Reader, error) {
-	p, err := newParser(string(data))
+	p, err := newParser(unsafe.String(unsafe.SliceData(data), len(data)))
 	return &Reader{p: p, depth: 1}, err
 }
 
@@ -49,7 +51,8 @@ func (r *Reader) Text(dst *string) error {
 	if err != nil || null {
 		return err
 	}
-	*dst, err = r.p.string()
+	text, err := r.p.string()
+	*dst = strings.Clone(text)
 	return err
 }
 
