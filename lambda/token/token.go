@@ -53,6 +53,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unsafe"
 
@@ -188,6 +189,7 @@ type Verifier struct {
 	now     func() time.Time
 	keys    KeySet
 	seen    cache
+	header  atomic.Pointer[header] // of the last token that was verified
 }
 
 // poolID is the form of a user pool id; the submatch is its Region.
@@ -345,6 +347,7 @@ func (v *Verifier) verify(ctx context.Context, raw, use string) (*Token, error) 
 	}
 	if !known {
 		c.key = key
+		v.header.Store(c.header)
 		v.seen.add(digest, c, raw[end:], len(raw))
 	}
 	return &c.Token, nil
@@ -354,6 +357,7 @@ func (v *Verifier) verify(ctx context.Context, raw, use string) (*Token, error) 
 type candidate struct {
 	Token
 	issuer    string
+	header    *header
 	notBefore time.Time // the later one of nbf and iat
 	signature []byte
 	key       *rsa.PublicKey // the key that verified the signature, once it was
@@ -361,11 +365,7 @@ type candidate struct {
 
 // read takes a token apart and checks whatever the token alone tells.
 func (v *Verifier) read(raw, use string) (*candidate, error) {
-	parts, err := parse(raw)
-	if err != nil {
-		return nil, err
-	}
-	kid, err := checkHeader(parts.header)
+	parts, err := v.parse(raw)
 	if err != nil {
 		return nil, err
 	}
@@ -389,8 +389,9 @@ func (v *Verifier) read(raw, use string) (*candidate, error) {
 		notBefore = times.iat
 	}
 	return &candidate{
-		Token:     Token{Claims: parts.payload, KeyID: kid, UserPoolID: pool.ID, Expiry: times.exp},
+		Token:     Token{Claims: parts.payload, KeyID: parts.header.kid, UserPoolID: pool.ID, Expiry: times.exp},
 		issuer:    iss,
+		header:    parts.header,
 		notBefore: notBefore,
 		signature: parts.signature,
 	}, nil
@@ -398,21 +399,27 @@ func (v *Verifier) read(raw, use string) (*candidate, error) {
 
 // compact is a token taken apart.
 type compact struct {
-	header, payload map[string]any
-	signature       []byte
+	header    *header
+	payload   map[string]any
+	signature []byte
 }
 
-func parse(raw string) (*compact, error) {
+// header is a token's first part, which was found to be in order, and its kid. All tokens by the same key have the same.
+type header struct{ text, kid string }
+
+func (v *Verifier) parse(raw string) (*compact, error) {
 	if n := strings.Count(raw, ".") + 1; n != 3 {
 		return nil, reject("form: expected 3 parts separated by dots, got %d", n)
 	}
 	end := strings.LastIndexByte(raw, '.')
-	header, payload, _ := strings.Cut(raw[:end], ".")
+	first, payload, _ := strings.Cut(raw[:end], ".")
 
 	c := &compact{}
 	var err error
-	if c.header, err = decodePart("header", header); err != nil {
-		return nil, err
+	if c.header = v.header.Load(); c.header == nil || c.header.text != first {
+		if c.header, err = readHeader(first); err != nil {
+			return nil, err
+		}
 	}
 	if c.payload, err = decodePart("payload", payload); err != nil {
 		return nil, err
@@ -449,24 +456,29 @@ func decodeBase64(name, part string) ([]byte, error) {
 	return data, nil
 }
 
-func checkHeader(header map[string]any) (kid string, err error) {
-	if alg, _ := header["alg"].(string); alg != "RS256" {
-		return "", reject("alg: expected \"RS256\", got %s", quote(alg))
+func readHeader(text string) (*header, error) {
+	fields, err := decodePart("header", text)
+	if err != nil {
+		return nil, err
+	}
+	if alg, _ := fields["alg"].(string); alg != "RS256" {
+		return nil, reject("alg: expected \"RS256\", got %s", quote(alg))
 	}
 	for _, name := range []string{"crit", "b64"} {
-		if _, ok := header[name]; ok {
-			return "", reject("%s: extensions of the signature scheme are not supported", name)
+		if _, ok := fields[name]; ok {
+			return nil, reject("%s: extensions of the signature scheme are not supported", name)
 		}
 	}
-	if typ, ok := header["typ"]; ok {
+	if typ, ok := fields["typ"]; ok {
 		if s, _ := typ.(string); !strings.EqualFold(s, "JWT") { // a media type, so in any case
-			return "", reject("typ: expected \"JWT\" or none, got %s", quote(s))
+			return nil, reject("typ: expected \"JWT\" or none, got %s", quote(s))
 		}
 	}
-	if kid, _ = header["kid"].(string); kid == "" {
-		return "", reject("kid: expected the id of a key, found none")
+	kid, _ := fields["kid"].(string)
+	if kid == "" {
+		return nil, reject("kid: expected the id of a key, found none")
 	}
-	return kid, nil
+	return &header{strings.Clone(text), kid}, nil
 }
 
 func checkUse(claims map[string]any, want string) error {
