@@ -182,9 +182,11 @@ func (r record) write(path string) error {
 	return errors.Join(gob.NewEncoder(&b).Encode(r), os.WriteFile(path, b.Bytes(), 0o644))
 }
 
-// compile runs go build. The flags make the bytes the same in every folder, commit and module cache: no paths and no
+// flags are those of go build. They make the bytes the same in every folder, commit and module cache: no paths and no
 // version-control stamp. The build id stays, since by it the go command knows what is up to date; it is made of what
 // goes into the binary. lambda.norpc leaves out the entry point of the retired go1.x runtime.
+var flags = []string{"-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-tags=lambda.norpc"}
+
 func (p Programs) compile(dir string, progress io.Writer) error {
 	cmd := exec.Command("go", p.arguments(p.output(dir))...)
 	cmd.Env = append(os.Environ(), p.environment()...)
@@ -235,8 +237,8 @@ func (p Programs) arguments(output string) []string {
 	if p.Dir != "" {
 		args = append(args, "-C", p.Dir)
 	}
-	args = append(args, "-o", output, "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-tags=lambda.norpc")
-	return slices.Concat(args, p.Args, p.Pkgs)
+	args = append(args, "-o", output)
+	return slices.Concat(args, flags, p.Args, p.Pkgs)
 }
 
 func (p Programs) environment() []string {

@@ -421,3 +421,19 @@ func BenchmarkUnchanged(b *testing.B) {
 		synth()
 	}
 }
+
+// make sbom says what deployed binaries are made of, so it has to build the same.
+func TestMakefileBuildsTheSame(t *testing.T) {
+	t.Parallel()
+	makefile, err := os.ReadFile("../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, recipe, _ := strings.Cut(string(makefile), "\nsbom:")
+	recipe, _, _ = strings.Cut(recipe, "\n.PHONY")
+	for _, flag := range append([]string{"CGO_ENABLED=0 GOOS=linux"}, flags...) {
+		if !strings.Contains(strings.ReplaceAll(recipe, "'", ""), flag) {
+			t.Errorf("make sbom builds without %s", flag)
+		}
+	}
+}
