@@ -27,9 +27,8 @@ const (
 // usesPolicy tells that the event wants an IAM policy.
 func (h *Handler) usesPolicy(e *event) bool { return e.kind != http2 || h.Response == IAMPolicy }
 
-// verdict begins the answer. The policy of an allowed request names that one method and nothing wider.
-func (h *Handler) verdict(e *event, principal string, allowed bool) []byte {
-	answer := make([]byte, 0, 1024)
+// verdict appends the beginning of the answer. The policy of an allowed request names that one method and nothing wider.
+func (h *Handler) verdict(answer []byte, e *event, principal string, allowed bool) []byte {
 	if !h.usesPolicy(e) {
 		return strconv.AppendBool(append(answer, `{"isAuthorized":`...), allowed)
 	}
@@ -57,7 +56,7 @@ func nameable(arn string) bool {
 // refusal is the answer to a request that is refused. Its context, if it is wanted, has what a gateway response can put
 // into the header WWW-Authenticate (RFC 6750, section 3).
 func (h *Handler) refusal(e *event, principal, challenge string) []byte {
-	answer := h.verdict(e, principal, false)
+	answer := h.verdict(make([]byte, 0, 512), e, principal, false)
 	if h.WWWAuthenticate {
 		answer = append(answer, `,"context":{"`+challengeKey+`":`...)
 		answer = append(strictjson.AppendText(answer, challenge), '}')
@@ -69,7 +68,7 @@ func (h *Handler) refusal(e *event, principal, challenge string) []byte {
 // Gateway takes, claims are left out, the largest first, and the answer says which.
 func (h *Handler) permission(e *event, payload map[string]any) (answer []byte, omitted []string, err error) {
 	claims := make([]member, 0, 16)
-	text := make([]byte, 0, 512)
+	text := make([]byte, 0, 1024)
 	for name, value := range h.Checker.Context(payload) {
 		start := len(text)
 		text = append(strictjson.AppendText(text, name), ':')
@@ -78,8 +77,9 @@ func (h *Handler) permission(e *event, payload map[string]any) (answer []byte, o
 		}
 		claims = append(claims, member{name, text[start:]})
 	}
+	answer = make([]byte, 0, 512+len(text)*5/4) // a quote is two characters in a scalar
 	for {
-		answer = append(h.verdict(e, principalOf(payload), true), `,"context":{"`+claimsKey+`":`...)
+		answer = append(h.verdict(answer[:0], e, principalOf(payload), true), `,"context":{"`+claimsKey+`":`...)
 		start := len(answer)
 		answer = h.asScalar(e, appendObject(answer, claims), start)
 		if len(omitted) > 0 {
