@@ -48,8 +48,10 @@ authorizers:
     context: [jti, username]
 `
 
-var program = sync.OnceValue(func() *policy.Program {
-	p, err := policy.Parse("claims.yaml", []byte(rules))
+var program = sync.OnceValue(func() *policy.Program { return compile(rules) })
+
+func compile(document string) *policy.Program {
+	p, err := policy.Parse("claims.yaml", []byte(document))
 	if err != nil {
 		panic(err)
 	}
@@ -58,7 +60,7 @@ var program = sync.OnceValue(func() *policy.Program {
 		panic(err)
 	}
 	return program
-})
+}
 
 // verifier is a Verifier made of a function.
 type verifier func(ctx context.Context, raw string) (*token.Token, error)

@@ -10,14 +10,13 @@ import (
 
 	"github.com/claimsmith/claimsmith/lambda/apigw"
 	"github.com/claimsmith/claimsmith/lambda/apigw/apigwtest"
-	"github.com/claimsmith/claimsmith/lambda/policy"
 	"github.com/claimsmith/claimsmith/lambda/token/tokentest"
 )
 
 // The way out of ID tokens: route by route, until a day, under the same rules, and never unnoticed.
 func TestIDTokensUntilADay(t *testing.T) {
 	t.Parallel()
-	p, err := policy.Parse("claims.yaml", []byte(`
+	checker, _ := compile(`
 claims: {company_id: {attribute: "custom:company_id", tokens: [access, id]}}
 authorizers:
   Documents:
@@ -26,15 +25,7 @@ authorizers:
       "GET /documents": [{rule: "claims.token_use == 'id' || 'documents/read' in claims.scopes", message: "needs scope documents/read"}]
       "PUT /documents": [{rule: "'documents/write' in claims.scopes"}]
     idTokens: {until: 2027-04-01, routes: [GET /documents]}
-`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	program, err := policy.Compile(p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	checker, _ := program.Checker("Documents")
+`).Checker("Documents")
 	lastDay, over := time.Date(2027, 3, 31, 23, 59, 59, 0, time.UTC), time.Date(2027, 4, 1, 0, 0, 0, 0, time.UTC)
 	pool := tokentest.NewPool()
 	acme := map[string]any{"company_id": "acme"}

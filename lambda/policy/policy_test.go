@@ -185,3 +185,22 @@ func TestZeroValuesDeny(t *testing.T) {
 		t.Error("the zero Checker allows")
 	}
 }
+
+func TestWhatShapesAccessTokens(t *testing.T) {
+	t.Parallel()
+	for document, want := range map[string]bool{
+		`claims: {a: {value: 1}}`:                                   true,
+		`claims: {a: {value: 1, tokens: [id]}}`:                     false,
+		`claims: {a: {value: 1, tokens: [id, access]}}`:             true,
+		`scopes: {add: [a]}`:                                        true,
+		`scopes: {suppress: [a]}`:                                   true,
+		`suppress: [{claim: email, tokens: [id]}]`:                  false,
+		`suppress: [{claim: "cognito:groups", tokens: [access]}]`:   true,
+		`groups: {expr: user.groups}`:                               false,
+		`authorizers: {A: {default: [{rule: "claims.sub != ''"}]}}`: false,
+	} {
+		if got := mustCompile(t, document).ShapesAccessTokens(); got != want {
+			t.Errorf("%s: %v", document, got)
+		}
+	}
+}
