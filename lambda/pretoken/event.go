@@ -74,7 +74,7 @@ func parse(payload []byte) (e event, err error) {
 	}
 	d := json.NewDecoder(bytes.NewReader(payload))
 	d.UseNumber()
-	if d.Decode(&e) != nil || d.More() {
+	if !json.Valid(payload) || d.Decode(&e) != nil {
 		return nil, fmt.Errorf("the event %w", err)
 	}
 	return e, nil

@@ -188,6 +188,8 @@ func TestFaultsAreNeutral(t *testing.T) {
 	for name, event := range map[string]string{
 		"empty":                    ``,
 		"no JSON":                  `{"request": {"userAttributes": {"email": "brcotter@example.com"}}`,
+		"more than one value":      `{"request": {"clientMetadata": {"note": "x\ud83d"}}} {}`,
+		"a bracket too many":       `{"request": {"clientMetadata": {"note": "x\ud83d"}}}}`,
 		"null":                     `null`,
 		"a list":                   `["brcotter"]`,
 		"another event":            `{"version": "2.0", "routeKey": "GET /"}`,
