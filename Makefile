@@ -133,7 +133,8 @@ sbom: build/tmp need-go ## write what the deployed functions are made of, read f
 .PHONY: vuln
 vuln: build/tmp need-go ## ask Go's vulnerability database about what is deployed; VULNDB_VERSION=latest for today's
 	$(call say,known vulnerabilities in what is deployed)
-	@data=$$(go mod download -json golang.org/x/vulndb@$(VULNDB_VERSION) | sed -n 's/^.*"Dir": "\(.*\)",$$/\1/p')/data/osv; \
+	@data=$$(go mod download -json golang.org/x/vulndb@$(VULNDB_VERSION) | sed -n 's/^.*"Dir": "\(.*\)",$$/\1/p')/data/osv || { \
+		echo "make vuln: golang.org/x/vulndb@$(VULNDB_VERSION) could not be downloaded; go mod download says why"; exit 1; }; \
 	code=0; $(AUDIT) govulncheck -db "file://$$data" $(addprefix ./lambda/,$(DEPLOYED)) > build/vuln.txt || code=$$?; \
 	grep -vE '^ +#[0-9]|Example traces|More info|^$$' build/vuln.txt; \
 	[ $$code -eq 0 ] || { [ $$code -eq 3 ] && ! grep -q '^ *Module: ' build/vuln.txt; }
