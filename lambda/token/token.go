@@ -10,6 +10,9 @@
 //	…
 //	t, err := verifier.Verify(ctx, raw)
 //
+// An ID token is refused in words of its own ([ErrIDToken]). [Verifier.VerifyIDToken] is for a time in which clients change
+// over to access tokens.
+//
 // # Three outcomes
 //
 // A token, a denial or a fault. A [*RejectedError] is a denial: the token is bad for good, so the answer may be cached.
