@@ -216,3 +216,14 @@ func TestConcurrentUse(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// A rule may get at the request's fields by a detour, of which nothing is known beforehand.
+func TestRulesThatReadTheRequestAsAWhole(t *testing.T) {
+	t.Parallel()
+	checker, _ := mustCompile(t, `authorizers: {A: {default: [{rule: "[request].exists(r, r.method == 'GET' && r.headers['x-tenant'] == 't')"}]}}`).Checker("A")
+	request := Request{Method: "GET", RouteKey: "GET /a", Headers: map[string]string{"x-tenant": "t"}}
+	checkCase{token: `{}`, request: request}.run(t, checker)
+	if checker.Check(nil, Request{Method: "GET"}).Allowed {
+		t.Error("a request without the header is allowed")
+	}
+}

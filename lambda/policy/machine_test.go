@@ -18,6 +18,7 @@ func TestRulesTellMachinesFromUsers(t *testing.T) {
 		`{"sub": "u", "client_id": "web", "username": "owner"}`:                                false,
 		`{"sub": "u", "client_id": "web", "username": "ClientCredentials"}`:                    false,
 		`{"client_id": "web", "username": null}`:                                               false,
+		`{"token_use": "id", "aud": "web", "cognito:username": "owner"}`:                       false,
 		`{"client_id": "web", "username": "owner", "is_machine": true}`:                        false,
 	} {
 		if got := checker.Check(payload(t, token), Request{}).Allowed; got != machine {

@@ -154,3 +154,29 @@ func TestHooksCannotShapeAccessTokensOnV1(t *testing.T) {
 		}
 	}
 }
+
+// Lambda's runtime reads the next event into the memory of the last one, maybe while a hook that took too long still looks
+// at its sign-in.
+func TestWhatHooksGetIsTheirs(t *testing.T) {
+	t.Parallel()
+	var seen policy.SignIn
+	h := handler(t, claims, &bytes.Buffer{})
+	h.Hooks = []Hook{func(_ context.Context, in policy.SignIn, _ *policy.Minted) error {
+		seen = in
+		return nil
+	}}
+	event := fixture(t, "user.json")
+	_, want, err := decode(bytes.Clone(event), h.Params)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Invoke(t.Context(), event); err != nil {
+		t.Fatal(err)
+	}
+	for i := range event {
+		event[i] = '?'
+	}
+	if !reflect.DeepEqual(seen, want.signIn) {
+		t.Errorf("the sign-in changed to %+v", seen)
+	}
+}
