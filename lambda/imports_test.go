@@ -36,6 +36,7 @@ var allowed = map[string][]string{
 	// These are free of CDK, so that they build and test in seconds, for other systems too.
 	"internal/gobuild":            {},
 	"internal/publish":            {},
+	"internal/runtimeapi":         {},
 	"construct/internal/consumer": {},
 	"example-app":                 {"construct", "github.com/aws/"},
 	"example-app/backend":         {"lambda/apigw/backend", "github.com/aws/aws-lambda-go/"},

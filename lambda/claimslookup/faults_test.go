@@ -11,13 +11,12 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"path"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/claimsmith/claimsmith/internal/runtimeapi"
 	"github.com/claimsmith/claimsmith/lambda/lookup"
 	"github.com/claimsmith/claimsmith/lambda/policy"
 	"github.com/claimsmith/claimsmith/lambda/pretoken"
@@ -186,24 +185,11 @@ func TestTheFunctionAsDeployed(t *testing.T) {
 	}))
 	t.Cleanup(dynamo.Close)
 
-	type post struct{ to, body string }
-	events, posts := make(chan string, 1), make(chan post)
-	runtime := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodGet { // the next event
-			select {
-			case event := <-events:
-				w.Header().Set("Lambda-Runtime-Aws-Request-Id", "id")
-				w.Header().Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(time.Now().Add(time.Minute).UnixMilli(), 10))
-				io.WriteString(w, event)
-			case <-r.Context().Done():
-			}
-			return
-		}
-		body, _ := io.ReadAll(r.Body)
-		w.WriteHeader(http.StatusAccepted)
-		posts <- post{path.Base(r.URL.Path), string(body)}
-	}))
-	t.Cleanup(runtime.Close)
+	api, err := runtimeapi.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(api.Close)
 
 	bootstrap := build(t)
 	if err := os.WriteFile(filepath.Join(filepath.Dir(bootstrap), "policy.json"), []byte(`{
@@ -214,27 +200,30 @@ func TestTheFunctionAsDeployed(t *testing.T) {
 	var log bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), bootstrap)
 	cmd.Stdout, cmd.Stderr = &log, &log
-	cmd.Env = []string{
+	cmd.Env = append(api.Environment("claims"),
 		"CLAIMSMITH_TRIGGER_VERSION=V2_0", `CLAIMSMITH_LOOKUP_TABLES={"subscriptions": "subscriptions"}`, "CLAIMSMITH_LOOKUP_BUDGET=1m",
-		"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(runtime.URL, "http://"), "AWS_ENDPOINT_URL=" + dynamo.URL,
-		"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=key", "AWS_SECRET_ACCESS_KEY=secret",
-	}
+		"AWS_ENDPOINT_URL="+dynamo.URL, "AWS_ACCESS_KEY_ID=key", "AWS_SECRET_ACCESS_KEY=secret")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []struct{ sub, to, body string }{
-		{"pro", "response", `"response":{"claimsAndScopeOverrideDetails":{"accessTokenGeneration":{"claimsToAddOrOverride":{"plan":"pro"}}}}`},
-		{"nobody", "error", `"errorMessage":"` + refused + `"`},
-		{"throttled", "error", `"errorMessage":"` + fault + `"`},
-		{"pro", "response", `"plan":"pro"`}, // it goes on
+	for _, c := range []struct {
+		sub    string
+		failed bool
+		body   string
+	}{
+		{"pro", false, `"response":{"claimsAndScopeOverrideDetails":{"accessTokenGeneration":{"claimsToAddOrOverride":{"plan":"pro"}}}}`},
+		{"nobody", true, `"errorMessage":"` + refused + `"`},
+		{"throttled", true, `"errorMessage":"` + fault + `"`},
+		{"pro", false, `"plan":"pro"`}, // it goes on
 	} {
-		events <- `{"request": {"userAttributes": {"sub": "` + c.sub + `"}}, "response": {}}`
+		v := runtimeapi.NewInvocation([]byte(`{"request": {"userAttributes": {"sub": "` + c.sub + `"}}, "response": {}}`))
+		api.Events <- v
 		select {
-		case got := <-posts:
-			if got.to != c.to || !strings.Contains(got.body, c.body) || strings.Contains(got.body, "secret") {
-				t.Errorf("%s: posts %+v, want %s with %s", c.sub, got, c.to, c.body)
+		case <-v.Done:
+			if got := string(v.Answer); v.Failed != c.failed || !strings.Contains(got, c.body) || strings.Contains(got, "secret") {
+				t.Errorf("%s: posts %s, failed %t, want %t with %s", c.sub, got, v.Failed, c.failed, c.body)
 			}
-		case <-time.After(time.Minute):
+		case <-time.After(runtimeapi.Patience):
 			t.Fatalf("%s: no answer", c.sub)
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/claimsmith/claimsmith/internal/runtimeapi"
 )
 
 // clients are how many requests come at a time.
@@ -33,7 +35,7 @@ func load(_ context.Context, w *world) (section, error) {
 				if mode.name != "one" && v.command[0] == w.node.program {
 					continue // it has no such mode
 				}
-				first := newInvocation(v.event(0))
+				first := runtimeapi.NewInvocation(v.event(0))
 				p, err := start(v, first, mode.env)
 				if err != nil {
 					return section{}, err
@@ -41,7 +43,7 @@ func load(_ context.Context, w *world) (section, error) {
 				defer p.kill()
 				err = p.wait(first)
 				if err == nil {
-					err = v.check(first.answer)
+					err = v.check(first.Answer)
 				}
 				if err != nil {
 					return section{}, fmt.Errorf("%s: %w", v.name, err)
@@ -88,12 +90,13 @@ func crowd(p *process, f function, d time.Duration) (sample, error) {
 	for range clients {
 		group.Go(func() {
 			for time.Since(begun) < d {
-				v := newInvocation(f.event(int(next.Add(1))))
+				v := runtimeapi.NewInvocation(f.event(int(next.Add(1))))
 				err := p.invoke(v)
 				mu.Lock()
-				took = append(took, v.took)
 				if err != nil {
 					failed = err
+				} else {
+					took = append(took, v.Took)
 				}
 				mu.Unlock()
 				if err != nil {

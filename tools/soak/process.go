@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
@@ -18,23 +16,20 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/claimsmith/claimsmith/internal/runtimeapi"
 )
 
 // patience is how long an answer may take before the process counts as stuck. The slowest one waits for two fetches of
 // keys to time out.
-const patience = time.Minute
+const patience = runtimeapi.Patience
 
-// process is a function's process and the Lambda runtime API that it polls, which hands out one event at a time.
+// process is a function's process and the Lambda runtime API that it polls. It gets one event at a time.
 type process struct {
 	command *exec.Cmd
-	server  *http.Server
-	events  chan []byte
-	answers chan answer
-	polled  chan struct{} // closed when the process asks for an event for the first time
+	api     *runtimeapi.API
 	ended   chan struct{} // closed when the process has ended and its output is read
 	err     error         // why it ended; may be read when ended is closed
-	invoked int
-	first   sync.Once
 
 	mu      sync.Mutex
 	lines   int    // of the log, about an event
@@ -53,22 +48,14 @@ type answer struct {
 
 // start starts a function as Lambda does, and waits for nothing. message is that of the one log line about each event.
 func start(ctx context.Context, bootstrap, message string, env ...string) (*process, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	api, err := runtimeapi.New()
 	if err != nil {
 		return nil, err
 	}
-	p := &process{events: make(chan []byte), answers: make(chan answer), polled: make(chan struct{}), ended: make(chan struct{})}
-	api := http.NewServeMux()
-	api.HandleFunc("GET /2018-06-01/runtime/invocation/next", p.next)
-	api.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/{outcome}", p.answered)
-	p.server = &http.Server{Handler: api}
-	go p.server.Serve(listener)
-
-	p.command = exec.CommandContext(ctx, bootstrap)
+	p := &process{command: exec.CommandContext(ctx, bootstrap), api: api, ended: make(chan struct{})}
 	// The environment is Lambda's and nobody else's; gctrace makes the Go runtime tell the size of the heap.
-	p.command.Env = append(env, "AWS_LAMBDA_RUNTIME_API="+listener.Addr().String(), "AWS_REGION=eu-west-1", "AWS_LAMBDA_FUNCTION_NAME=soak",
-		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256", "AWS_LAMBDA_FUNCTION_VERSION=$LATEST", "AWS_LAMBDA_LOG_FORMAT=JSON",
-		"AWS_LAMBDA_LOG_LEVEL=TRACE", "CLAIMSMITH_METRICS_NAMESPACE=Claimsmith", "GODEBUG=gctrace=1")
+	p.command.Env = slices.Concat(api.Environment("soak"), env,
+		[]string{"AWS_LAMBDA_LOG_LEVEL=TRACE", "CLAIMSMITH_METRICS_NAMESPACE=Claimsmith", "GODEBUG=gctrace=1"})
 	stdout, err := p.command.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -91,29 +78,6 @@ func start(ctx context.Context, bootstrap, message string, env ...string) (*proc
 	return p, nil
 }
 
-func (p *process) next(w http.ResponseWriter, r *http.Request) {
-	p.first.Do(func() { close(p.polled) })
-	select {
-	case event := <-p.events:
-		p.invoked++ // one at a time, so nobody else does
-		w.Header().Set("Lambda-Runtime-Aws-Request-Id", strconv.Itoa(p.invoked))
-		w.Header().Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(time.Now().Add(patience).UnixMilli(), 10))
-		w.Header().Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:eu-west-1:123456789012:function:soak")
-		w.Write(event)
-	case <-r.Context().Done():
-	}
-}
-
-func (p *process) answered(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
-	w.WriteHeader(http.StatusAccepted)
-	a := answer{body: body, err: err}
-	if err == nil && r.PathValue("outcome") == "error" {
-		a = answer{err: errorText(body)}
-	}
-	p.answers <- a
-}
-
 // errorText is the text of an error that a function reported to Lambda.
 func errorText(report []byte) error {
 	match := regexp.MustCompile(`"errorMessage":"([^"]*)"`).FindSubmatch(report)
@@ -126,7 +90,7 @@ func errorText(report []byte) error {
 // ready waits for the end of the init phase.
 func (p *process) ready() error {
 	select {
-	case <-p.polled:
+	case <-p.api.Polled:
 		return nil
 	case <-p.ended:
 		return p.crash()
@@ -135,30 +99,25 @@ func (p *process) ready() error {
 
 // invoke hands the function an event and waits for the answer.
 func (p *process) invoke(event []byte) (a answer, took time.Duration, err error) {
-	stuck := time.NewTimer(patience)
-	defer stuck.Stop()
+	v := runtimeapi.NewInvocation(event)
+	p.api.Events <- v // there is room, since the last one was answered
 	select {
-	case p.events <- event:
+	case <-v.Done:
+		if v.Failed {
+			return answer{err: errorText(v.Answer)}, v.Took, nil
+		}
+		return answer{body: v.Answer}, v.Took, nil
 	case <-p.ended:
 		return a, 0, p.crash()
-	case <-stuck.C:
-		return a, 0, errors.New("the process asks for no event")
-	}
-	handed := time.Now()
-	select {
-	case a = <-p.answers:
-		return a, time.Since(handed), nil
-	case <-p.ended:
-		return a, 0, p.crash()
-	case <-stuck.C:
-		return a, 0, errors.New("the process does not answer")
+	case <-time.After(patience):
+		return a, 0, errors.New("the process asks for no event, or does not answer")
 	}
 }
 
 func (p *process) crash() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return fmt.Errorf("the process ended (%v) after %d events\n%s", p.err, p.invoked, p.traces)
+	return fmt.Errorf("the process ended (%v) after %d events\n%s", p.err, p.api.Handed(), p.traces)
 }
 
 // freeze stops the process for a while, as Lambda does between events, and thaws it.
@@ -176,7 +135,7 @@ func (p *process) stop() (stacks []string, err error) {
 		return nil, p.crash()
 	}
 	<-p.ended
-	p.server.Close()
+	p.api.Close()
 	for _, stack := range bytes.Split(p.traces, []byte("\n\n")) {
 		if bytes.HasPrefix(bytes.TrimSpace(stack), []byte("goroutine ")) && !bytes.Contains(stack, []byte("goroutine 0 ")) {
 			stacks = append(stacks, string(stack))
@@ -191,7 +150,7 @@ func (p *process) stop() (stacks []string, err error) {
 func (p *process) kill() {
 	p.command.Process.Kill()
 	<-p.ended
-	p.server.Close()
+	p.api.Close()
 }
 
 func (p *process) readLog(log io.Reader, message string) {
@@ -324,9 +283,10 @@ func (p *process) finish(r *report, fresh int) error {
 			problems = append(problems, fmt.Errorf("a goroutine was left behind:\n%s", stack))
 		}
 	}
-	r.notes = append(r.notes, fmt.Sprintf("log: %d lines for %d events, and %d with metrics", p.lines, p.invoked, p.metrics))
-	if p.lines != p.invoked || p.metrics != p.invoked {
-		problems = append(problems, fmt.Errorf("%d lines and %d with metrics about %d events", p.lines, p.metrics, p.invoked))
+	invoked := p.api.Handed()
+	r.notes = append(r.notes, fmt.Sprintf("log: %d lines for %d events, and %d with metrics", p.lines, invoked, p.metrics))
+	if p.lines != invoked || p.metrics != invoked {
+		problems = append(problems, fmt.Errorf("%d lines and %d with metrics about %d events", p.lines, p.metrics, invoked))
 	}
 	if p.secret != "" {
 		problems = append(problems, fmt.Errorf("the log has what it must not have: %s", p.secret))
