@@ -188,7 +188,8 @@ type TokenClaimsProps struct {
 	LogGroup awslogs.ILogGroup
 
 	// LogLevel is the least level of what the functions log. Default: INFO, with a line for each sign-in and each
-	// decision. WARN leaves out sign-ins that succeeded and all decisions but faults. Metrics do not depend on it.
+	// decision. WARN leaves out sign-ins that succeeded, and decisions but for faults and those about ID tokens. Metrics do
+	// not depend on it.
 	LogLevel awslambda.ApplicationLogLevel
 
 	// MetricsNamespace is the CloudWatch namespace of the metrics that the functions write beside Lambda's own: decisions
