@@ -202,14 +202,14 @@ func (c *localAWS) handbook(stack outputs) string {
 		}
 	}
 	var b strings.Builder
-	aws := filepath.Join(c.workspace.venv, "bin", "aws")
+	aws := "'" + c.workspace.python() + "' -m awscli"
 	fmt.Fprintf(&b, "\nThe stack is up. Ready to paste, in a shell that is not for a real account:\n\n")
 	for _, name := range []string{"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"} {
 		fmt.Fprintf(&b, "  export %s=%s\n", name, c.clientSettings()[name])
 	}
 	fmt.Fprintf(&b, `
   # sign in: %[1]s
-  TOKEN=$('%[2]s' cognito-idp initiate-auth --client-id %[3]s --auth-flow USER_PASSWORD_AUTH \
+  TOKEN=$(%[2]s cognito-idp initiate-auth --client-id %[3]s --auth-flow USER_PASSWORD_AUTH \
     --auth-parameters USERNAME=%[4]s,PASSWORD=%[5]s --query AuthenticationResult.AccessToken --output text)
 
   # call the HTTP API and the REST API
@@ -217,14 +217,14 @@ func (c *localAWS) handbook(stack outputs) string {
   curl -i -H "Authorization: Bearer $TOKEN" '%[10]s'
 
   # get the machine's token, and call what is for machines alone
-  SECRET=$('%[2]s' cognito-idp describe-user-pool-client --user-pool-id %[11]s --client-id %[12]s \
+  SECRET=$(%[2]s cognito-idp describe-user-pool-client --user-pool-id %[11]s --client-id %[12]s \
     --query UserPoolClient.ClientSecret --output text)
   MACHINE=$(curl -s -d grant_type=client_credentials -u "%[12]s:$SECRET" $AWS_ENDPOINT_URL/oauth2/token |
     python3 -c 'import json, sys; print(json.load(sys.stdin)["access_token"])')
   curl -i -X POST -H "Authorization: Bearer $MACHINE" '%[13]s'
 
   # read why: the authorizer's log
-  '%[2]s' logs filter-log-events --log-group-name '%[7]s' --query 'events[].[message]' --output text | grep outcome
+  %[2]s logs filter-log-events --log-group-name '%[7]s' --query 'events[].[message]' --output text | grep outcome
 
   # stop it all
   kill %[8]d; rm -r '%[9]s'

@@ -47,7 +47,7 @@ usage: make demo [KEEP=1]
    or: go run ./example-app/demo -with COMMAND ARG...
 
   -keep   leave the stack up, and print commands to try it with and to stop it
-  -with   deploy nothing, but run a command while the local AWS is up; cdk and aws are on its PATH and talk to it
+  -with   deploy nothing, but run a command while the local AWS is up; cdk and python -m awscli, from its PATH, talk to it
 
 Needs Linux, Go, Node.js, npm and Python; says what is missing. Writes build/demo.json.
 Exits with 1 when any answer is not the expected one.

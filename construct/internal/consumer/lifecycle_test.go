@@ -59,10 +59,16 @@ func (a app) diff() map[string][]string {
 	return found
 }
 
+// call calls an operation of AWS. The CLI is run as a module: its script does not work in a folder with a blank in its name.
+func (a app) call(args ...string) string {
+	a.t.Helper()
+	return a.run("python", slices.Concat([]string{"-m", "awscli"}, args, []string{"--output", "json"})...)
+}
+
 // aws is the answer of an operation of AWS.
 func (a app) aws(into any, args ...string) {
 	a.t.Helper()
-	if err := json.Unmarshal([]byte(a.run("aws", append(args, "--output", "json")...)), into); err != nil {
+	if err := json.Unmarshal([]byte(a.call(args...)), into); err != nil {
 		a.t.Fatal(err)
 	}
 }

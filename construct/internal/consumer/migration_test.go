@@ -78,7 +78,7 @@ func (a app) answersV1() {
 	a.write("event.json", `{"version": "1", "triggerSource": "TokenGeneration_Authentication", "userName": "ann", "request": {"userAttributes":
 		{"sub": "1", "custom:company_id": "acme"}, "groupConfiguration": {"groupsToOverride": []}}, "response": {"claimsOverrideDetails": null}}`)
 	for name := range a.functions() {
-		a.run("aws", "lambda", "invoke", "--function-name", name, "--payload", "file://event.json", "answer.json")
+		a.call("lambda", "invoke", "--function-name", name, "--payload", "file://event.json", "answer.json")
 	}
 	var answer, want struct{ Response any }
 	a.readJSON("answer.json", &answer)
@@ -96,9 +96,9 @@ type migrant struct {
 
 func (m migrant) signUp() {
 	m.t.Helper()
-	m.run("aws", "cognito-idp", "admin-create-user", "--user-pool-id", m.pool, "--username", m.name, "--message-action", "SUPPRESS",
+	m.call("cognito-idp", "admin-create-user", "--user-pool-id", m.pool, "--username", m.name, "--message-action", "SUPPRESS",
 		"--user-attributes", "Name=custom:company_id,Value=acme")
-	m.run("aws", "cognito-idp", "admin-set-user-password", "--user-pool-id", m.pool, "--username", m.name, "--password", m.password, "--permanent")
+	m.call("cognito-idp", "admin-set-user-password", "--user-pool-id", m.pool, "--username", m.name, "--password", m.password, "--permanent")
 }
 
 func (m migrant) signIn() (id, access string) {
