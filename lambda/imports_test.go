@@ -13,7 +13,7 @@ const module = "github.com/claimsmith/claimsmith/"
 // that is added to the module must be added here.
 var allowed = map[string][]string{
 	"lambda":                       {},
-	"lambda/policy":                {"cel.dev/", "go.yaml.in/yaml/", "google.golang.org/protobuf/proto", "google.golang.org/genproto/googleapis/api/expr/"},
+	"lambda/policy":                {"lambda/internal/expr", "cel.dev/", "go.yaml.in/yaml/", "google.golang.org/protobuf/proto", "google.golang.org/genproto/googleapis/api/expr/"},
 	"lambda/policy/policytest":     {"lambda/policy", "lambda/pretoken", "go.yaml.in/yaml/"},
 	"lambda/policy/cmd/claimsmith": {"lambda/policy", "lambda/policy/policytest"},
 	"lambda/pretoken":              {"lambda/internal/strictjson", "lambda/policy", "lambda/internal/boot", "lambda/internal/metrics", "lambda/internal/owncode", "github.com/aws/aws-lambda-go/"},
@@ -25,6 +25,7 @@ var allowed = map[string][]string{
 	"lambda/apigw/apigwtest":       {},
 	"lambda/apigw/backend":         {},
 	"lambda/internal/strictjson":   {},
+	"lambda/internal/expr":         {},
 	"lambda/internal/owncode":      {},
 	"lambda/internal/metrics":      {"lambda/internal/strictjson"},
 	"lambda/internal/boot":         {"lambda/internal/metrics", "lambda/policy", "github.com/aws/aws-lambda-go/"},

@@ -1,0 +1,375 @@
+package policy
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+	"cel.dev/cel-go/common/types/traits"
+
+	"github.com/claimsmith/claimsmith/lambda/internal/expr"
+)
+
+// oracle has cel-go and package expr evaluate the same expressions.
+type oracle struct {
+	*language
+	vars map[string]any
+	used map[string]bool // the overloads that expressions used
+}
+
+// newOracle has an environment with what both languages of a policy know, and with values of all kinds, as such and as dyn.
+func newOracle(t testing.TB) *oracle {
+	t.Helper()
+	prog, err := Compile(&Policy{Claims: map[string]Claim{
+		"company_id": {Value: "acme"}, "tier": {Value: 3}, "share": {Value: 0.5}, "a.b/c": {Value: "x"},
+		"roles": {Claims: map[string]Claim{"owner": {When: "'owners' in user.groups", Value: map[string]any{"permission": "all"}}}},
+	}, Params: []string{"stage"}, Authorizers: map[string]Authorizer{"A": {Default: []Rule{{Rule: "claims.tier > 1"}}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := map[string]any{
+		"null": nil, "yes": true, "int": int64(3), "double": 1.5, "text": "héllo", "texts": []string{"a", "b", "a"},
+		"list": []any{int64(1), 2.0, "x", nil, []any{"y"}}, "stringMap": map[string]string{"k": "v"},
+		"map": map[string]any{"one": int64(1), "deep": map[string]any{"list": []string{"z"}, "nil": nil}},
+		"ints": []any{int64(3), int64(1), int64(2)}, "doubles": []any{1.5, -2.0}, "empty": []any{}, "nothing": map[string]any{}, "blank": "",
+	}
+	vars := maps.Clone(prog.mint.vars)
+	for name, s := range checkVariables([]string{"stage"}, cognitoClaims()) {
+		vars[name] = s
+	}
+	vars["claims"] = objectOf("claims", map[string]*field{
+		"company_id": {shape: stringShape}, "tier": {shape: intShape}, "share": {shape: doubleShape}, "a.b/c": {shape: stringShape},
+		"roles":  {shape: objectOf("claims.roles", map[string]*field{"owner": {shape: stringMap, optional: true}}), optional: true},
+		"scopes": {shape: stringsShape}, "aud": {shape: dynShape, optional: true}, "absent": {shape: stringShape, optional: true},
+	})
+	o := &oracle{used: map[string]bool{}, vars: mintEnvironment(SignIn{
+		UserName: "alice", Groups: []string{"staff-uk", "owners"}, Attributes: map[string]string{"email": "a@example.com", "custom:tier": "7"},
+		ClientID: "client", Scopes: []string{"documents/read"}, TriggerSource: "TokenGeneration_Authentication", PoolID: "eu_1", PoolRegion: "eu",
+		Params: map[string]string{"stage": "prod"},
+	})}
+	o.vars["claims"] = map[string]any{
+		"company_id": "acme", "tier": int64(3), "share": 0.5, "a.b/c": "x", "scopes": []string{"documents/read", "documents/write"},
+		"roles": map[string]any{"owner": map[string]any{"permission": "all"}}, "aud": []any{"app"},
+	}
+	o.vars["request"] = map[string]any{
+		"method": "GET", "path": "/companies/acme", "routeKey": "GET /companies/{id}", "sourceIp": "192.0.2.1",
+		"pathParameters": map[string]string{"id": "acme"}, "queryParameters": map[string]string{}, "headers": map[string]string{"x-tenant": "acme"},
+	}
+	delete(vars, "lookup")
+	for name, v := range values {
+		vars["dyn_"+name], o.vars["dyn_"+name] = dynShape, v
+	}
+	for name, s := range map[string]*shape{
+		"yes": boolShape, "int": intShape, "double": doubleShape, "text": stringShape, "texts": stringsShape, "list": listOf(dynShape),
+		"stringMap": stringMap, "map": {kind: mapKind, elem: dynShape}, "ints": listOf(intShape), "doubles": listOf(doubleShape),
+	} {
+		vars["a_"+name], o.vars["a_"+name] = s, values[name]
+	}
+	o.language = (&compiler{}).language(vars)
+	return o
+}
+
+// check does with a text what the compiler does, but for the estimate of its cost.
+func (o *oracle) check(text string) (*ast.AST, error) {
+	parsed, issues := o.env.Parse(text)
+	if issues.Err() != nil {
+		return nil, issues.Err()
+	}
+	o.nameFields(parsed.NativeRep())
+	checked, issues := o.env.Check(parsed)
+	if issues.Err() != nil && mixNumbers(parsed.NativeRep(), issues.Errors()) {
+		checked, issues = o.env.Check(parsed)
+	}
+	if issues.Err() != nil {
+		return nil, issues.Err()
+	}
+	return checked.NativeRep(), nil
+}
+
+var errNotCompiled = errors.New("the expression does not compile")
+
+// shipped is an expression as a function has it: after a trip through JSON.
+func shipped(checked *ast.AST) (*expr.Expression, error) {
+	n, err := tree(checked)
+	if err != nil {
+		return nil, err
+	}
+	data, err := json.Marshal(n)
+	if err != nil {
+		return nil, err
+	}
+	var back expr.Node
+	if err := json.Unmarshal(data, &back); err != nil {
+		return nil, fmt.Errorf("%s: %w", data, err)
+	}
+	return expr.New(&back)
+}
+
+// compare says what is different, if anything. The error is errNotCompiled for what cel-go does not compile.
+func (o *oracle) compare(text string) error {
+	checked, err := o.check(text)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errNotCompiled, err)
+	}
+	planned, err := o.plan(text, checked)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errNotCompiled, err)
+	}
+	for _, r := range checked.ReferenceMap() {
+		for _, id := range r.OverloadIDs {
+			o.used[id] = true
+		}
+	}
+	e, err := shipped(checked)
+	switch refused := err != nil; {
+	case refused && hasMessages(checked):
+		return fmt.Errorf("%w: %w", errNotCompiled, err)
+	case refused:
+		return err
+	}
+	v, err := e.Eval(expr.Map(o.vars))
+	got := show(v)
+	if err != nil {
+		got = "error: " + err.Error()
+	}
+	// cel-go visits the keys of a map from a random one on, so what depends on that must come out as ours at times.
+	var want string
+	for range 300 {
+		v, problem := planned.eval(o.vars)
+		if want = show(fromCEL(v)); problem != "" {
+			want = "error: " + problem
+		}
+		if got == want {
+			return nil
+		}
+	}
+	return fmt.Errorf("expr says %s, cel-go %s", got, want)
+}
+
+// hasMessages tells whether an expression makes a value that functions do not have.
+func hasMessages(a *ast.AST) bool {
+	found := false
+	ast.PostOrderVisit(a.Expr(), ast.NewExprVisitor(func(e ast.Expr) { found = found || e.Kind() == ast.StructKind }))
+	return found
+}
+
+// fromCEL is a value of cel-go's as package expr has it.
+func fromCEL(v ref.Val) any {
+	switch v := v.(type) {
+	case nil, types.Null:
+		return nil
+	case *types.Type:
+		return expr.Type(v.TypeName())
+	case *types.Optional:
+		return v
+	case traits.Lister:
+		list := []any{}
+		for i := range v.Size().(types.Int) {
+			list = append(list, fromCEL(v.Get(i)))
+		}
+		return list
+	case traits.Mapper:
+		m := map[any]any{}
+		for it := v.Iterator(); it.HasNext() == types.True; {
+			key := it.Next()
+			m[fromCEL(key)] = fromCEL(v.Get(key))
+		}
+		return m
+	default:
+		return v.Value()
+	}
+}
+
+// show tells values apart that are not the same.
+func show(v any) string {
+	entry := func(key, value any) string { return show(key) + ": " + show(value) }
+	var parts []string
+	switch v := v.(type) {
+	case *types.Optional:
+		if v.HasValue() {
+			return "some(" + show(fromCEL(v.GetValue())) + ")"
+		}
+		return "none"
+	case *expr.Optional:
+		if value, ok := v.Value(); ok {
+			return "some(" + show(value) + ")"
+		}
+		return "none"
+	case float64:
+		return fmt.Sprintf("double(%v %x)", v, math.Float64bits(v+0))
+	case time.Time:
+		return "timestamp(" + v.Format(time.RFC3339Nano) + ")"
+	case []string:
+		for _, e := range v {
+			parts = append(parts, show(e))
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	case []any:
+		for _, e := range v {
+			parts = append(parts, show(e))
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	case map[string]string:
+		for key, value := range v {
+			parts = append(parts, entry(key, value))
+		}
+	case map[string]any:
+		for key, value := range v {
+			parts = append(parts, entry(key, value))
+		}
+	case map[any]any:
+		for key, value := range v {
+			parts = append(parts, entry(key, value))
+		}
+	default:
+		return fmt.Sprintf("%T(%#v)", v, v)
+	}
+	slices.Sort(parts)
+	return "{" + strings.Join(parts, ", ") + "}"
+}
+
+// Every overload of every function is in the table, with values that it takes and with some that it does not.
+func TestExpressionsComeToWhatCELSays(t *testing.T) {
+	t.Parallel()
+	o := newOracle(t)
+	ran := 0
+	for line := range strings.Lines(readTestdata(t, "expressions.txt")) {
+		text := strings.TrimSpace(line)
+		if text == "" || strings.HasPrefix(text, "#") {
+			continue
+		}
+		ran++
+		if err := o.compare(text); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	t.Logf("%d expressions", ran)
+	for _, f := range o.env.Functions() {
+		for _, overload := range f.OverloadDecls() {
+			if !o.used[overload.ID()] && !f.IsDeclarationDisabled() && f.Name() != operators.NotStrictlyFalse {
+				t.Errorf("no expression uses %s of %s", overload.ID(), f.Name())
+			}
+		}
+	}
+}
+
+// What the table does not think of, New must at least know.
+func TestEveryFunctionIsKnown(t *testing.T) {
+	t.Parallel()
+	known := 0
+	for name, f := range newOracle(t).env.Functions() {
+		if f.IsDeclarationDisabled() || name == operators.NotStrictlyFalse {
+			continue // nobody can write these; loops are made of the latter
+		}
+		for _, overload := range f.OverloadDecls() {
+			n := expr.Call(name)
+			for range overload.ArgTypes() {
+				n.Args = append(n.Args, expr.Constant("x"))
+			}
+			if _, err := expr.New(n); err != nil {
+				t.Errorf("%s: %v", overload.ID(), err)
+			}
+			known++
+		}
+	}
+	if known < 200 {
+		t.Errorf("the environment has only %d overloads", known)
+	}
+}
+
+func readTestdata(t testing.TB, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+var (
+	conformanceExpr   = regexp.MustCompile(`(?m)^\s*expr:\s*((?:(?:"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')\s*)+)`)
+	conformanceString = regexp.MustCompile(`"((?:[^"\\\n]|\\.)*)"|'((?:[^'\\\n]|\\.)*)'`)
+)
+
+// The expressions of CEL's conformance suite, as far as our environment has what they use. It has no messages.
+func TestConformanceExpressionsComeToWhatCELSays(t *testing.T) {
+	t.Parallel()
+	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "cel.dev/expr").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(strings.TrimSpace(string(dir)), "tests", "simple", "testdata", "*.textproto"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := newOracle(t)
+	ran := 0
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, compiled := 0, 0
+		for _, m := range conformanceExpr.FindAllStringSubmatch(string(data), -1) {
+			text := ""
+			for _, part := range conformanceString.FindAllStringSubmatch(m[1], -1) {
+				text += unquoteProto(t, part[1]+part[2])
+			}
+			found++
+			err := o.compare(text)
+			if errors.Is(err, errNotCompiled) {
+				continue
+			}
+			compiled++
+			if err != nil {
+				t.Errorf("%s: %s: %v", filepath.Base(file), text, err)
+			}
+		}
+		ran += compiled
+		t.Logf("%-26s %3d of %3d", filepath.Base(file), compiled, found)
+	}
+	t.Logf("%d in all", ran)
+	if ran < 1000 {
+		t.Errorf("only %d expressions of the suite ran", ran)
+	}
+}
+
+// unquoteProto undoes the escapes of a text in protobuf's text format.
+func unquoteProto(t *testing.T, s string) string {
+	t.Helper()
+	var b strings.Builder
+	for s != "" {
+		if strings.HasPrefix(s, `\'`) || strings.HasPrefix(s, `\"`) || strings.HasPrefix(s, `\?`) {
+			b.WriteByte(s[1])
+			s = s[2:]
+			continue
+		}
+		r, multibyte, tail, err := strconv.UnquoteChar(s, 0)
+		if err != nil {
+			t.Fatalf("%q: %v", s, err)
+		}
+		if multibyte {
+			b.WriteRune(r)
+		} else {
+			b.WriteByte(byte(r))
+		}
+		s = tail
+	}
+	return b.String()
+}
+
