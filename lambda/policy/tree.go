@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"strings"
 
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
@@ -40,7 +41,7 @@ func (t *trunk) node(e ast.Expr) (*expr.Node, error) {
 		if call.IsMemberFunction() {
 			args = append([]ast.Expr{call.Target()}, args...)
 		}
-		return t.call(call.FunctionName(), args...)
+		return t.call(t.function(e, args), args...)
 	case ast.ListKind:
 		return t.list(e.AsList())
 	case ast.MapKind:
@@ -76,6 +77,31 @@ func literal(v ref.Val) (*expr.Node, error) {
 	default:
 		return nil, fmt.Errorf("a literal of type %s cannot be evaluated", v.Type().TypeName())
 	}
+}
+
+// function is the name of a called function. Where there are several overloads for so many arguments and the type checker
+// has chosen one, cel-go tries no other, even if the type that it was chosen for was a guess. The types keep that.
+func (t *trunk) function(call ast.Expr, args []ast.Expr) string {
+	name := call.AsCall().FunctionName()
+	switch name {
+	case "bool", "bytes", "double", "duration", "int", "string", "timestamp", "uint", "reverse",
+		"getHours", "getMinutes", "getSeconds", "getMilliseconds", "math.@max", "math.@min", "math.abs", "math.sign", "math.sqrt",
+		"math.bitAnd", "math.bitOr", "math.bitXor", "math.bitNot", "math.bitShiftLeft", "math.bitShiftRight":
+	default:
+		return name
+	}
+	if r := t.ReferenceMap()[call.ID()]; r == nil || len(r.OverloadIDs) != 1 {
+		return name
+	}
+	chosen := make([]string, len(args))
+	for i, arg := range args {
+		is := t.GetType(arg.ID())
+		chosen[i] = is.TypeName()
+		if is.Kind() == types.ListKind && name != "reverse" { // which takes lists of anything
+			chosen[i] += "(" + is.Parameters()[0].TypeName() + ")"
+		}
+	}
+	return name + "(" + strings.Join(chosen, ", ") + ")"
 }
 
 func (t *trunk) call(op string, args ...ast.Expr) (*expr.Node, error) {

@@ -45,7 +45,7 @@ func newOracle(t testing.TB) *oracle {
 	values := map[string]any{
 		"null": nil, "yes": true, "int": int64(3), "double": 1.5, "text": "héllo", "texts": []string{"a", "b", "a"},
 		"list": []any{int64(1), 2.0, "x", nil, []any{"y"}}, "stringMap": map[string]string{"k": "v"},
-		"map": map[string]any{"one": int64(1), "deep": map[string]any{"list": []string{"z"}, "nil": nil}},
+		"map":  map[string]any{"one": int64(1), "deep": map[string]any{"list": []string{"z"}, "nil": nil}},
 		"ints": []any{int64(3), int64(1), int64(2)}, "doubles": []any{1.5, -2.0}, "empty": []any{}, "nothing": map[string]any{}, "blank": "",
 	}
 	vars := maps.Clone(prog.mint.vars)
@@ -372,4 +372,3 @@ func unquoteProto(t *testing.T, s string) string {
 	}
 	return b.String()
 }
-

@@ -4,9 +4,10 @@
 // It knows the language of package policy: CEL's standard library, optional types and the extensions for strings, lists,
 // sets and math. It comes to the results that cel-go comes to, which tests in package policy compare, except:
 //   - Loops visit the keys of a map in order, so that equal environments give equal results. cel-go's order is random.
-//   - Bytes, lists, maps and optionals cannot be keys of a map that an expression makes, nor are they found in one. For
-//     cel-go bytes are an internal error there, and the others keys that nothing finds.
-//   - Bytes are not in a list of constants. For cel-go that is an internal error too.
+//   - Bytes, lists, maps and optionals cannot be keys of a map that an expression makes. cel-go panics at bytes, and takes
+//     the others for keys that nothing finds.
+//   - Bytes are in no list of constant texts, numbers and booleans, and are no key of any map. To look for them there is at
+//     times an internal error of cel-go's.
 //   - has() is a bool wherever it stands, and matches() takes nothing but text. cel-go looks into optionals and the names
 //     of types there when their static types are not known.
 //

@@ -49,8 +49,16 @@ func operator(n *Node, args []node) node {
 	return nil
 }
 
-// function is the node of a call, or nil if no function of that name takes so many arguments.
-func function(name string, args []node) node {
+// function is the node of a call, or nil if no function of that name takes so many arguments. After the name there may be
+// the types that the arguments must have, in parentheses.
+func function(op string, args []node) node {
+	name, chosen, typed := strings.Cut(strings.TrimSuffix(op, ")"), "(")
+	var types []string
+	if typed {
+		if types = strings.Split(chosen, ", "); len(types) != len(args) {
+			return nil
+		}
+	}
 	switch len(args) {
 	case 0:
 		if name == "optional.none" {
@@ -58,18 +66,52 @@ func function(name string, args []node) node {
 		}
 	case 1:
 		if fn := unary(name); fn != nil {
+			if typed {
+				fn = unaryOf(types[0], fn)
+			}
 			return folded(&call1{args[0], fn}, isConversion(name) && isConstant(args[0]))
 		}
 	case 2:
 		if fn := binary(name); fn != nil {
+			if typed {
+				fn = binaryOf(types[0], types[1], fn)
+			}
 			return &call2{args[0], args[1], fn}
 		}
 	default:
-		if fn := more(name, len(args)); fn != nil {
+		if fn := more(name, len(args)); fn != nil && !typed {
 			return &callN{args, fn}
 		}
 	}
 	return nil
+}
+
+func unaryOf(chosen string, fn func(any) (any, error)) func(any) (any, error) {
+	return func(a any) (any, error) {
+		if !isOf(a, chosen) {
+			return nil, NoSuchOverload
+		}
+		return fn(a)
+	}
+}
+
+func binaryOf(chosenA, chosenB string, fn func(a, b any) (any, error)) func(a, b any) (any, error) {
+	return func(a, b any) (any, error) {
+		if !isOf(a, chosenA) || !isOf(b, chosenB) {
+			return nil, NoSuchOverload
+		}
+		return fn(a, b)
+	}
+}
+
+// isOf tells whether a value has a type that was chosen for it. cel-go looks at no more than the first element of a list.
+func isOf(v any, chosen string) bool {
+	outer, inner, _ := strings.Cut(chosen, "(")
+	if chosen == "dyn" || string(typeOf(v)) == chosen {
+		return true
+	}
+	l, isList := listOf(v)
+	return isList && outer == string(listType) && (l.size() == 0 || isOf(l.at(0), strings.TrimSuffix(inner, ")")))
 }
 
 func isConversion(name string) bool {
