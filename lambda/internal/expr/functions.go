@@ -52,10 +52,11 @@ func operator(n *Node, args []node) node {
 // function is the node of a call, or nil if no function of that name takes so many arguments. After the name there may be
 // the types that the arguments must have, in parentheses.
 func function(op string, args []node) node {
-	name, chosen, typed := strings.Cut(strings.TrimSuffix(op, ")"), "(")
+	name, chosen, typed := strings.Cut(op, "(")
 	var types []string
 	if typed {
-		if types = strings.Split(chosen, ", "); len(types) != len(args) {
+		chosen, closed := strings.CutSuffix(chosen, ")")
+		if types = strings.Split(chosen, ", "); !closed || len(types) != len(args) {
 			return nil
 		}
 	}

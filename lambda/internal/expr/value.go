@@ -223,14 +223,29 @@ func sortedKeys(m any) (list, bool) {
 	case map[string]string:
 		return list{texts: slices.Sorted(maps.Keys(m))}, true
 	case map[any]any:
-		return list{values: slices.SortedFunc(maps.Keys(m), func(a, b any) int {
-			if c, err := compare(a, b); err == nil && c != 0 {
-				return c
-			}
-			return strings.Compare(string(typeOf(a)), string(typeOf(b)))
-		})}, true
+		return list{values: slices.SortedFunc(maps.Keys(m), compareKeys)}, true
 	}
 	return list{}, false
+}
+
+// compareKeys orders keys by type, numbers of all types as one.
+func compareKeys(a, b any) int {
+	family := func(v any) Type {
+		if isNumber(v) {
+			return "number"
+		}
+		return typeOf(v)
+	}
+	if c := cmp.Compare(family(a), family(b)); c != 0 {
+		return c
+	}
+	if a, ok := a.(Type); ok {
+		return cmp.Compare(a, b.(Type))
+	}
+	if c, err := compare(a, b); err == nil && c != 0 {
+		return c
+	}
+	return cmp.Compare(typeOf(a), typeOf(b)) // 1 and 1u, which can be keys of one map
 }
 
 // equal is CEL's ==: numbers are equal by value, whatever their types; otherwise values of different types are unequal.
