@@ -353,13 +353,12 @@ func more(name string, args int) func([]any) (any, error) {
 	case name == "replace" && args == 3:
 		return on3(func(s, old, with string) (string, error) { return strings.ReplaceAll(s, old, with), nil })
 	case name == "replace" && args == 4:
-		replace := func(s, old, with string, n int64) (string, error) { return strings.Replace(s, old, with, int(n)), nil }
 		return func(args []any) (any, error) {
 			n, ok := args[3].(int64)
 			if !ok {
 				return nil, NoSuchOverload
 			}
-			return on3(func(s, old, with string) (string, error) { return replace(s, old, with, n) })(args)
+			return on3(func(s, old, with string) (string, error) { return strings.Replace(s, old, with, int(n)), nil })(args)
 		}
 	case name == "slice" && args == 3:
 		return func(args []any) (any, error) {

@@ -32,6 +32,61 @@ func multiplyInt(a, b int64) (int64, error) {
 	return 0, Overflow
 }
 
+func divideInt(a, b int64) (int64, error) {
+	switch {
+	case b == 0:
+		return 0, DivisionByZero
+	case a == math.MinInt64 && b == -1:
+		return 0, Overflow
+	}
+	return a / b, nil
+}
+
+func moduloInt(a, b int64) (int64, error) {
+	switch {
+	case b == 0:
+		return 0, ModulusByZero
+	case a == math.MinInt64 && b == -1:
+		return 0, Overflow
+	}
+	return a % b, nil
+}
+
+func addUint(a, b uint64) (uint64, error) {
+	if a+b < a {
+		return 0, Overflow
+	}
+	return a + b, nil
+}
+
+func subtractUint(a, b uint64) (uint64, error) {
+	if b > a {
+		return 0, Overflow
+	}
+	return a - b, nil
+}
+
+func multiplyUint(a, b uint64) (uint64, error) {
+	if b != 0 && a > math.MaxUint64/b {
+		return 0, Overflow
+	}
+	return a * b, nil
+}
+
+func divideUint(a, b uint64) (uint64, error) {
+	if b == 0 {
+		return 0, DivisionByZero
+	}
+	return a / b, nil
+}
+
+func moduloUint(a, b uint64) (uint64, error) {
+	if b == 0 {
+		return 0, ModulusByZero
+	}
+	return a % b, nil
+}
+
 func floatToInt(f float64) (int64, error) {
 	if f > math.MinInt64 && f < math.MaxInt64 { // false for NaN
 		return int64(f), nil
@@ -46,25 +101,27 @@ func floatToUint(f float64) (uint64, error) {
 	return 0, Overflow
 }
 
-// Each operator looks at the left operand to know what the right one must be.
-
-func add(a, b any) (any, error) {
+// arithmetic is an operator on two numbers of one type.
+func arithmetic(a, b any, ints func(a, b int64) (int64, error), uints func(a, b uint64) (uint64, error), doubles func(a, b float64) float64) (any, error) {
 	switch a := a.(type) {
 	case int64:
 		if b, ok := b.(int64); ok {
-			return addInt(a, b)
+			return ints(a, b)
 		}
 	case uint64:
 		if b, ok := b.(uint64); ok {
-			if a+b < a {
-				return nil, Overflow
-			}
-			return a + b, nil
+			return uints(a, b)
 		}
 	case float64:
-		if b, ok := b.(float64); ok {
-			return a + b, nil
+		if b, ok := b.(float64); ok && doubles != nil {
+			return doubles(a, b), nil
 		}
+	}
+	return nil, NoSuchOverload
+}
+
+func add(a, b any) (any, error) {
+	switch a := a.(type) {
 	case string:
 		if b, ok := b.(string); ok {
 			return a + b, nil
@@ -83,33 +140,18 @@ func add(a, b any) (any, error) {
 		case time.Duration:
 			return addDurations(a, b)
 		case time.Time:
-			return addToTime(b, a)
+			return inRange(b.Add(a))
 		}
 	case time.Time:
 		if b, ok := b.(time.Duration); ok {
-			return addToTime(a, b)
+			return inRange(a.Add(b))
 		}
 	}
-	return nil, NoSuchOverload
+	return arithmetic(a, b, addInt, addUint, func(a, b float64) float64 { return a + b })
 }
 
 func subtract(a, b any) (any, error) {
 	switch a := a.(type) {
-	case int64:
-		if b, ok := b.(int64); ok {
-			return subtractInt(a, b)
-		}
-	case uint64:
-		if b, ok := b.(uint64); ok {
-			if b > a {
-				return nil, Overflow
-			}
-			return a - b, nil
-		}
-	case float64:
-		if b, ok := b.(float64); ok {
-			return a - b, nil
-		}
 	case time.Duration:
 		if b, ok := b.(time.Duration); ok {
 			difference, err := subtractInt(int64(a), int64(b))
@@ -124,82 +166,21 @@ func subtract(a, b any) (any, error) {
 			if err != nil {
 				return nil, err
 			}
-			return addToTime(a, time.Duration(negative))
+			return inRange(a.Add(time.Duration(negative)))
 		}
 	}
-	return nil, NoSuchOverload
+	return arithmetic(a, b, subtractInt, subtractUint, func(a, b float64) float64 { return a - b })
 }
 
 func multiply(a, b any) (any, error) {
-	switch a := a.(type) {
-	case int64:
-		if b, ok := b.(int64); ok {
-			return multiplyInt(a, b)
-		}
-	case uint64:
-		if b, ok := b.(uint64); ok {
-			if b != 0 && a > math.MaxUint64/b {
-				return nil, Overflow
-			}
-			return a * b, nil
-		}
-	case float64:
-		if b, ok := b.(float64); ok {
-			return a * b, nil
-		}
-	}
-	return nil, NoSuchOverload
+	return arithmetic(a, b, multiplyInt, multiplyUint, func(a, b float64) float64 { return a * b })
 }
 
 func divide(a, b any) (any, error) {
-	switch a := a.(type) {
-	case int64:
-		if b, ok := b.(int64); ok {
-			switch {
-			case b == 0:
-				return nil, DivisionByZero
-			case a == math.MinInt64 && b == -1:
-				return nil, Overflow
-			}
-			return a / b, nil
-		}
-	case uint64:
-		if b, ok := b.(uint64); ok {
-			if b == 0 {
-				return nil, DivisionByZero
-			}
-			return a / b, nil
-		}
-	case float64:
-		if b, ok := b.(float64); ok {
-			return a / b, nil
-		}
-	}
-	return nil, NoSuchOverload
+	return arithmetic(a, b, divideInt, divideUint, func(a, b float64) float64 { return a / b })
 }
 
-func modulo(a, b any) (any, error) {
-	switch a := a.(type) {
-	case int64:
-		if b, ok := b.(int64); ok {
-			switch {
-			case b == 0:
-				return nil, ModulusByZero
-			case a == math.MinInt64 && b == -1:
-				return nil, Overflow
-			}
-			return a % b, nil
-		}
-	case uint64:
-		if b, ok := b.(uint64); ok {
-			if b == 0 {
-				return nil, ModulusByZero
-			}
-			return a % b, nil
-		}
-	}
-	return nil, NoSuchOverload
-}
+func modulo(a, b any) (any, error) { return arithmetic(a, b, moduloInt, moduloUint, nil) }
 
 func negate(v any) (any, error) {
 	switch v := v.(type) {

@@ -57,8 +57,6 @@ func addDurations(a, b time.Duration) (any, error) {
 	return time.Duration(sum), err
 }
 
-func addToTime(t time.Time, d time.Duration) (any, error) { return inRange(t.Add(d)) }
-
 func subtractTimes(a, b time.Time) (any, error) {
 	seconds, err := multiplyInt(a.Unix()-b.Unix(), int64(time.Second))
 	if err != nil {
