@@ -24,67 +24,56 @@ const (
 )
 
 func (p *path) eval(f frame) (any, error) {
-	v, state, err := p.resolve(f)
-	switch {
-	case err != nil:
-		return nil, err
-	case state == nothing:
-		return none, nil
-	case state == optional:
-		return some(v), nil
-	}
-	return v, nil
+	v, state, err := p.resolve(f, p.steps)
+	return value(v, state), err
 }
 
 func (p *path) evalText(f frame) (string, bool, any, error) {
-	steps := p.steps
-	v, state, err := p.begin(f)
-	if err == nil {
-		v, state, err = walk(f, steps[:len(steps)-1], v, state)
+	last := len(p.steps) - 1
+	v, state, err := p.resolve(f, p.steps[:last])
+	if err != nil {
+		return "", false, nil, err
 	}
-	last := steps[len(steps)-1:]
-	if texts, ok := v.(map[string]string); ok && err == nil && state == plain && last[0].key == nil && !last[0].optional {
-		text, ok := texts[last[0].name]
+	step := &p.steps[last]
+	if texts, ok := v.(map[string]string); ok && state == plain && step.key == nil && !step.optional {
+		text, ok := texts[step.name]
 		if !ok {
 			err = NoSuchKey
 		}
 		return text, true, nil, err
 	}
-	if err == nil {
-		v, state, err = walk(f, last, v, state)
-	}
-	switch {
-	case err != nil:
-		return "", false, nil, err
-	case state == nothing:
-		return "", false, none, nil
-	case state == optional:
-		return "", false, some(v), nil
-	}
+	v, state, err = walk(f, p.steps[last:], v, state)
+	v = value(v, state)
 	text, isText := v.(string)
-	return text, isText, v, nil
+	return text, isText, v, err
 }
 
-func (p *path) resolve(f frame) (any, found, error) {
-	v, state, err := p.begin(f)
-	if err != nil {
-		return nil, plain, err
+// value is what a path comes to as one value.
+func value(v any, state found) any {
+	switch state {
+	case nothing:
+		return none
+	case optional:
+		return some(v)
+	default:
+		return v
 	}
-	return walk(f, p.steps, v, state)
 }
 
-func (p *path) begin(f frame) (any, found, error) {
+// resolve follows the steps, which are those of the path or some of them.
+func (p *path) resolve(f frame, steps []step) (any, found, error) {
 	v, err := p.root.eval(f)
 	if err != nil {
 		return nil, plain, err
 	}
+	state := plain
 	if o, ok := v.(*Optional); ok {
 		if !o.present {
 			return nil, nothing, nil
 		}
-		return o.value, optional, nil
+		v, state = o.value, optional
 	}
-	return v, plain, nil
+	return walk(f, steps, v, state)
 }
 
 func walk(f frame, steps []step, v any, state found) (any, found, error) {
@@ -173,7 +162,7 @@ type has struct {
 }
 
 func (h *has) eval(f frame) (any, error) {
-	v, state, err := h.path.resolve(f)
+	v, state, err := h.path.resolve(f, h.path.steps)
 	if err != nil || state == nothing {
 		return false, err
 	}
@@ -189,7 +178,7 @@ type orElse struct {
 
 func (o *orElse) eval(f frame) (any, error) {
 	if p, ok := o.optional.(*path); ok && o.unwrap {
-		switch v, state, err := p.resolve(f); {
+		switch v, state, err := p.resolve(f, p.steps); {
 		case err != nil:
 			return nil, err
 		case state == optional:
