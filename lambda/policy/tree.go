@@ -60,8 +60,12 @@ func (t *trunk) name(e ast.Expr, r *ast.ReferenceInfo) (*expr.Node, error) {
 	if r.Value != nil {
 		return literal(r.Value)
 	}
-	if is := t.GetType(e.ID()); is.Kind() == types.TypeKind && len(is.Parameters()) == 1 {
-		return expr.Constant(expr.Type(is.Parameters()[0].TypeName())), nil
+	if is := t.GetType(e.ID()); is.Kind() == types.TypeKind {
+		// cel-go does not tell a variable that has a type as its value from the name of a type, and cannot evaluate it.
+		if len(is.Parameters()) != 1 || is.Parameters()[0].TypeName() != r.Name {
+			return nil, fmt.Errorf("%s cannot be used as a value: it is a type", r.Name)
+		}
+		return expr.Constant(expr.Type(r.Name)), nil
 	}
 	return variable(r.Name), nil
 }

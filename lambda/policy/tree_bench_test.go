@@ -64,7 +64,7 @@ func BenchmarkExprStart(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		data, err := json.Marshal(n)
+		data, err := n.MarshalJSON()
 		if err != nil {
 			b.Fatal(err)
 		}

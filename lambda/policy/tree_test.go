@@ -243,6 +243,67 @@ func show(v any) string {
 	return "{" + strings.Join(parts, ", ") + "}"
 }
 
+func TestTreesHoldWhatEvaluationNeeds(t *testing.T) {
+	t.Parallel()
+	o := newOracle(t)
+	for _, c := range []struct{ text, want string }{
+		{`claims.tier >= 3`, `["_>=_",["#get",["#var","claims"],"tier"],3]`},
+		{`claims["a.b/c"] == 'x'`, `["_==_",["#get",["#var","claims"],"a.b/c"],"x"]`},
+		{`claims.tier == 3.0`, `["_==_",["dyn",["#get",["#var","claims"],"tier"]],["#double","3"]]`},
+		{`has(claims.absent) && !user.groups.exists(g, g in ['a'])`,
+			`["_&&_",["#has",["#var","claims"],"absent"],["!_",["#exists","g",["#get",["#var","user"],"groups"],["@in",["#var","g"],["#list","a"]]]]]`},
+		{`claims.?roles[?'owner'].orValue({})`, `["orValue",["_?._",["_?._",["#var","claims"],"roles"],"owner"],["#map"]]`},
+		{`a_texts.map(x, x != 'a', x + '!')`, `["#collect","x",["#var","a_texts"],["_!=_",["#var","x"],"a"],["_+_",["#var","x"],"!"]]`},
+		{`a_texts.filter(x, true)`, `["#collect","x",["#var","a_texts"],true,["#var","x"]]`},
+		{`a_texts.all(x, true) || a_ints.exists_one(a_int, a_int == .a_int)`,
+			`["_||_",["#all","x",["#var","a_texts"],true],["#existsOne","a_int",["#var","a_ints"],["_==_",["#var","a_int"],["#var",".a_int"]]]]`},
+		{`optional.of(1).optMap(x, x)`,
+			`["#bind","@target",["optional.of",1],["_?_:_",["hasValue",["#var","@target"]],` +
+				`["optional.of",["#bind","x",["value",["#var","@target"]],["#var","x"]]],["optional.none"]]]`},
+		{`[?a_texts[?0], {?'k': optional.of(null)}]`,
+			`["#list",["#optional",["_[?_]",["#var","a_texts"],0]],["#map","k",["#optional",["optional.of",null]]]]`},
+		{`int(dyn_int) + int('1') > -1 && type(1u) == uint`,
+			`["_&&_",["_>_",["_+_",["int",["#var","dyn_int"]],["int(string)","1"]],-1],["_==_",["type",["#uint","1"]],["#type","uint"]]]`},
+		{`math.greatest([1.5, 2.5])`, `["math.@max(list(double))",["#list",["#double","1.5"],["#double","2.5"]]]`},
+	} {
+		checked, err := o.check(c.text)
+		if err != nil {
+			t.Errorf("%s: %v", c.text, err)
+			continue
+		}
+		n, err := tree(checked)
+		if err != nil {
+			t.Errorf("%s: %v", c.text, err)
+			continue
+		}
+		if data, err := n.MarshalJSON(); err != nil || string(data) != c.want {
+			t.Errorf("%s is\n%s, %v, want\n%s", c.text, data, err, c.want)
+		}
+	}
+}
+
+func TestTreesOfValuesThatFunctionsDoNotHaveAreRefused(t *testing.T) {
+	t.Parallel()
+	o := newOracle(t)
+	for _, c := range []struct{ text, want string }{
+		{`google.protobuf.Int64Value{value: 1} == 1`, "there are no values of type google.protobuf.Int64Value"},
+		{`[google.protobuf.Struct{}].map(x, x)`, "there are no values of type google.protobuf.Struct"},
+		{`{'a': [google.protobuf.Struct{}]}.a`, "there are no values of type google.protobuf.Struct"},
+		{`google.protobuf.Struct`, "google.protobuf.Struct cannot be used as a value: it is a type"},
+		{`[int].map(t, t)`, "t cannot be used as a value: it is a type"},
+		{`[string].map(int, int)`, "int cannot be used as a value: it is a type"},
+	} {
+		checked, err := o.check(c.text)
+		if err != nil {
+			t.Errorf("%s: %v", c.text, err)
+			continue
+		}
+		if _, err := tree(checked); err == nil || err.Error() != c.want {
+			t.Errorf("%s: %v, want %s", c.text, err, c.want)
+		}
+	}
+}
+
 // Every overload of every function is in the table, with values that it takes and with some that it does not.
 func TestExpressionsComeToWhatCELSays(t *testing.T) {
 	t.Parallel()

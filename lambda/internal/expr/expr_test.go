@@ -51,9 +51,10 @@ func TestNodesSurviveJSON(t *testing.T) {
 		{Constant([]byte{}), `["#bytes",""]`},
 		{Constant(Type("int")), `["#type","int"]`},
 		{Call("optional.none"), `["optional.none"]`},
+		{Call("_&&_", Constant("<>"), Constant("\u2029")), `["_&&_","<>","\u2029"]`},
 		{Call("_==_", get(v("claims"), "tier"), Constant(int64(3))), `["_==_",["#get",["#var","claims"],"tier"],3]`},
 	} {
-		data, err := json.Marshal(c.node)
+		data, err := c.node.MarshalJSON()
 		if err != nil || string(data) != c.want {
 			t.Errorf("%s, %v, want %s", data, err, c.want)
 		}
@@ -63,7 +64,7 @@ func TestNodesSurviveJSON(t *testing.T) {
 				t.Errorf("%s: %v", text, err)
 				continue
 			}
-			if again, err := json.Marshal(&back); err != nil || string(again) != c.want {
+			if again, err := back.MarshalJSON(); err != nil || string(again) != c.want {
 				t.Errorf("%s comes back as %s, %v", c.want, again, err)
 			}
 			if f, ok := c.node.Value.(float64); !reflect.DeepEqual(&back, c.node) && !(ok && math.IsNaN(f)) {

@@ -53,7 +53,8 @@ func Constant(v any) *Node { return &Node{Value: v} }
 // Call is the node of an operation.
 func Call(op string, args ...*Node) *Node { return &Node{Op: op, Args: args} }
 
-// MarshalJSON implements [json.Marshaler].
+// MarshalJSON implements [json.Marshaler]. What it is part of had better be encoded without escapes for HTML, as
+// [json.Encoder.SetEscapeHTML] says: many operators are made of <, > and &, and are read faster without.
 func (n *Node) MarshalJSON() ([]byte, error) { return n.appendJSON(nil, maxDepth) }
 
 func (n *Node) appendJSON(b []byte, depth int) ([]byte, error) {
@@ -102,8 +103,11 @@ func appendConstant(b []byte, v any) ([]byte, error) {
 }
 
 func appendText(b []byte, text string) ([]byte, error) {
-	quoted, err := json.Marshal(text)
-	return append(b, quoted...), err
+	out := bytes.NewBuffer(b)
+	encoder := json.NewEncoder(out)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(text)
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), err
 }
 
 // UnmarshalJSON implements [json.Unmarshaler]. What comes out has the form of a tree; whether it is one that can be
