@@ -211,7 +211,10 @@ func show(v any) string {
 		}
 		return "none"
 	case float64:
-		return fmt.Sprintf("double(%v %x)", v, math.Float64bits(v+0))
+		if math.IsNaN(v) {
+			return "double(NaN)"
+		}
+		return fmt.Sprintf("double(%v %x)", v, math.Float64bits(v))
 	case time.Time:
 		return "timestamp(" + v.Format(time.RFC3339Nano) + ")"
 	case []string:
@@ -405,7 +408,7 @@ func TestConformanceExpressionsComeToWhatCELSays(t *testing.T) {
 		t.Logf("%-26s %3d of %3d", filepath.Base(file), compiled, found)
 	}
 	t.Logf("%d in all", ran)
-	if ran < 1000 {
+	if ran < 1400 {
 		t.Errorf("only %d expressions of the suite ran", ran)
 	}
 }
