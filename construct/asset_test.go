@@ -93,7 +93,7 @@ func TestAssetsAreExecutableOnLambda(t *testing.T) {
 		t.Fatalf("got %d assets, want 3", len(assets))
 	}
 	for _, a := range assets {
-		if want := map[string]fs.FileMode{"bootstrap": 0o755, "policy.json": 0o644, "policy.checked": 0o644}; !maps.Equal(a.modes, want) {
+		if want := map[string]fs.FileMode{"bootstrap": 0o755, "policy.json": 0o644, "program.json": 0o644}; !maps.Equal(a.modes, want) {
 			t.Errorf("%s: got %v, want %v", a.name, a.modes, want)
 			continue
 		}
@@ -221,7 +221,7 @@ func TestProgramsOfTheUserReplaceClaimsmiths(t *testing.T) {
 	}
 	var own, binary int
 	for _, a := range assets {
-		if !maps.Equal(a.modes, map[string]fs.FileMode{"bootstrap": 0o755, "policy.json": 0o644, "policy.checked": 0o644}) {
+		if !maps.Equal(a.modes, map[string]fs.FileMode{"bootstrap": 0o755, "policy.json": 0o644, "program.json": 0o644}) {
 			t.Errorf("%s: got %v", a.name, a.modes)
 		}
 		if got := a.machine(t); got != elf.EM_X86_64 {

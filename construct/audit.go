@@ -176,7 +176,7 @@ func unknownName(name, policyName string, known []string) string {
 }
 
 // routeFindings compares the routes that the policy has rules for with those that the authorizer protects.
-func routeFindings(program *policy.Program, name string, named []string, coversAll bool, protected []protectedRoute) []string {
+func routeFindings(program *policy.Compiled, name string, named []string, coversAll bool, protected []protectedRoute) []string {
 	var keys []string
 	for _, route := range protected {
 		keys = append(keys, route.key)

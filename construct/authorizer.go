@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/jsii-runtime-go"
 
-	"github.com/claimsmith/claimsmith/lambda/policy"
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 // authorizer is one authorizer of the policy: a function, and in each API that it protects an API Gateway authorizer that
@@ -22,7 +22,7 @@ import (
 type authorizer struct {
 	owner    *tokenClaims
 	name     string
-	checker  *policy.Checker // nil when the policy has problems or no authorizer of this name
+	checker  *program.Checker // nil when the policy has problems or no authorizer of this name
 	function awslambda.Function
 
 	errorsAlarm awscloudwatch.Alarm // nil when there is none
@@ -96,7 +96,7 @@ func (a *authorizer) tokenSources() []TokenSource {
 }
 
 func (a *authorizer) cacheKey(kind apiKind) cacheKey {
-	var reads policy.Reads
+	var reads program.Reads
 	if a.checker != nil {
 		reads = a.checker.Reads()
 	}

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/claimsmith/claimsmith/lambda/policy"
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 // apiKind is a kind of API: how it names the parts of a request as identity sources, and what it may be keyed on.
@@ -42,7 +42,7 @@ type cacheKey struct {
 // cacheKey derives the key from where the token is and from what the rules read. Only what every request has, or every
 // rule demands, may be an identity source. Without a cache, where nothing is keyed, only the token is one, so that API
 // Gateway answers a request without a token by itself.
-func (k apiKind) cacheKey(tokens []TokenSource, reads policy.Reads, ttl time.Duration) cacheKey {
+func (k apiKind) cacheKey(tokens []TokenSource, reads program.Reads, ttl time.Duration) cacheKey {
 	var key cacheKey
 	tokens = k.usable(tokens)
 	if len(tokens) == 1 {
@@ -85,7 +85,7 @@ func (k apiKind) cacheKey(tokens []TokenSource, reads policy.Reads, ttl time.Dur
 }
 
 // unkeyable is why decisions cannot be cached.
-func (k apiKind) unkeyable(tokens []TokenSource, reads policy.Reads) []string {
+func (k apiKind) unkeyable(tokens []TokenSource, reads program.Reads) []string {
 	off := append([]string(nil), reads.Unkeyable...)
 	switch {
 	case len(tokens) != 1:

@@ -6,14 +6,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/claimsmith/claimsmith/lambda/policy"
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 type cacheKeyCase struct {
 	name    string
 	kind    apiKind
 	tokens  []TokenSource
-	reads   policy.Reads
+	reads   program.Reads
 	noCache bool // the user wants none
 	sources []string
 	off     string // part of why nothing is cached; empty: it is
@@ -42,26 +42,26 @@ func (c cacheKeyCase) run(t *testing.T) {
 
 func TestCacheKeyFollowsWhatDecisionsDependOn(t *testing.T) {
 	t.Parallel()
-	everything := policy.Reads{
+	everything := program.Reads{
 		Route: true, Method: true, Path: true, SourceIP: true,
 		Headers: []string{"authorization", "x-tenant"}, Query: []string{"tenant"},
 	}
-	optionalHeader := policy.Reads{Unkeyable: []string{"a rule reads request.headers.x"}}
+	optionalHeader := program.Reads{Unkeyable: []string{"a rule reads request.headers.x"}}
 	restToken := []string{"method.request.header.Authorization"}
 	restKey := append(restToken, "context.httpMethod", "context.path", "context.domainName")
 	for _, c := range []cacheKeyCase{
 		{name: "HTTP: the token alone", kind: httpKind, sources: []string{"$request.header.Authorization"}},
-		{name: "HTTP: the route", kind: httpKind, reads: policy.Reads{Route: true},
+		{name: "HTTP: the route", kind: httpKind, reads: program.Reads{Route: true},
 			sources: []string{"$request.header.Authorization", "$context.routeKey"}},
-		{name: "HTTP: the method", kind: httpKind, reads: policy.Reads{Method: true},
+		{name: "HTTP: the method", kind: httpKind, reads: program.Reads{Method: true},
 			sources: []string{"$request.header.Authorization", "$context.httpMethod"}},
-		{name: "HTTP: the path, on whichever domain", kind: httpKind, reads: policy.Reads{Path: true},
+		{name: "HTTP: the path, on whichever domain", kind: httpKind, reads: program.Reads{Path: true},
 			sources: []string{"$request.header.Authorization", "$context.path", "$context.domainName"}},
-		{name: "HTTP: the source address", kind: httpKind, reads: policy.Reads{SourceIP: true},
+		{name: "HTTP: the source address", kind: httpKind, reads: program.Reads{SourceIP: true},
 			sources: []string{"$request.header.Authorization", "$context.identity.sourceIp"}},
-		{name: "HTTP: a header", kind: httpKind, reads: policy.Reads{Headers: []string{"x-tenant"}},
+		{name: "HTTP: a header", kind: httpKind, reads: program.Reads{Headers: []string{"x-tenant"}},
 			sources: []string{"$request.header.Authorization", "$request.header.x-tenant"}},
-		{name: "HTTP: a query parameter", kind: httpKind, reads: policy.Reads{Query: []string{"tenant"}},
+		{name: "HTTP: a query parameter", kind: httpKind, reads: program.Reads{Query: []string{"tenant"}},
 			sources: []string{"$request.header.Authorization", "$request.querystring.tenant"}},
 		{name: "HTTP: everything", kind: httpKind, reads: everything,
 			sources: []string{"$request.header.Authorization", "$context.routeKey", "$context.httpMethod", "$context.path",
@@ -74,7 +74,7 @@ func TestCacheKeyFollowsWhatDecisionsDependOn(t *testing.T) {
 			sources: []string{"$request.header.X-Tenant", "$context.routeKey", "$context.httpMethod", "$context.path",
 				"$context.domainName", "$context.identity.sourceIp", "$request.header.authorization", "$request.querystring.tenant"}},
 		{name: "HTTP: the token in the query, once", kind: httpKind, tokens: []TokenSource{TokenInQuery("tenant")},
-			reads: policy.Reads{Query: []string{"tenant"}}, sources: []string{"$request.querystring.tenant"}},
+			reads: program.Reads{Query: []string{"tenant"}}, sources: []string{"$request.querystring.tenant"}},
 		{name: "HTTP: the token in a cookie", kind: httpKind, tokens: []TokenSource{TokenInCookie("session")},
 			sources: []string{"$request.header.Cookie"}, off: "the token is in a cookie"},
 		{name: "HTTP: the token in one of two places", kind: httpKind,
@@ -84,11 +84,11 @@ func TestCacheKeyFollowsWhatDecisionsDependOn(t *testing.T) {
 
 		{name: "REST: what its policies name, always", kind: restKind, sources: restKey},
 		{name: "REST: the route, the method and the path are among that", kind: restKind,
-			reads: policy.Reads{Route: true, Method: true, Path: true}, sources: restKey},
-		{name: "REST: the source address", kind: restKind, reads: policy.Reads{SourceIP: true}, sources: append(restKey, "context.identity.sourceIp")},
-		{name: "REST: a header", kind: restKind, reads: policy.Reads{Headers: []string{"x-tenant"}}, sources: restToken,
+			reads: program.Reads{Route: true, Method: true, Path: true}, sources: restKey},
+		{name: "REST: the source address", kind: restKind, reads: program.Reads{SourceIP: true}, sources: append(restKey, "context.identity.sourceIp")},
+		{name: "REST: a header", kind: restKind, reads: program.Reads{Headers: []string{"x-tenant"}}, sources: restToken,
 			off: "rules read all values of request.headers.x-tenant, and a REST API compares but one"},
-		{name: "REST: a query parameter", kind: restKind, reads: policy.Reads{Query: []string{"tenant"}}, sources: restToken,
+		{name: "REST: a query parameter", kind: restKind, reads: program.Reads{Query: []string{"tenant"}}, sources: restToken,
 			off: "request.queryParameters.tenant"},
 		{name: "REST: without a cache, the token alone", kind: restKind, reads: everything, noCache: true, sources: restToken},
 		{name: "REST: a header that may be absent", kind: restKind, reads: optionalHeader, sources: restToken, off: "request.headers.x"},

@@ -303,7 +303,7 @@ func handlerOf(t *testing.T, tpl template, file string) *apigw.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	program, err := policy.Compile(document)
+	compiled, err := policy.Compile(document)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -315,7 +315,7 @@ func handlerOf(t *testing.T, tpl template, file string) *apigw.Handler {
 	for _, function := range tpl.resources("AWS::Lambda::Function") {
 		environment := function["Properties"].(map[string]any)["Environment"].(map[string]any)["Variables"].(map[string]any)
 		if name, ok := environment["CLAIMSMITH_AUTHORIZER"].(string); ok {
-			handler.Checker, _ = program.Checker(name)
+			handler.Checker, _ = compiled.Checker(name)
 		}
 		if sources, ok := environment["CLAIMSMITH_TOKEN_SOURCES"].(string); ok {
 			if handler.Sources, err = apigw.ParseSources(sources); err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/claimsmith/claimsmith/lambda/policy"
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 // claimsMain is the folder under lambda/ with the claims function's main package: the one that links the AWS SDK only for
@@ -25,7 +26,7 @@ func (l loadedPolicy) claimsMain() string {
 }
 
 // tables are the tables that the policy's lookups read.
-func (l loadedPolicy) tables() []policy.Table {
+func (l loadedPolicy) tables() []program.Table {
 	if l.program == nil {
 		return nil
 	}

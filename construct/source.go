@@ -11,6 +11,7 @@ import (
 
 	"github.com/claimsmith/claimsmith/internal/gobuild"
 	"github.com/claimsmith/claimsmith/lambda/policy"
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 // PolicySource is where a [TokenClaims] has its policy from: [PolicyFile] or [PolicyValue].
@@ -61,7 +62,7 @@ func (v policyValue) read() (*policy.Policy, string, error) { return v.policy, "
 // that the construct can be completed and everything be reported at once.
 type loadedPolicy struct {
 	name     string
-	program  *policy.Program // nil when there are problems
+	program  *policy.Compiled // nil when there are problems
 	problems []string
 }
 
@@ -101,7 +102,7 @@ func (l loadedPolicy) warnings() []policy.Problem {
 // files are what is shipped beside the functions' binaries. A policy with problems is shipped nowhere.
 func (l loadedPolicy) files() []gobuild.File {
 	if l.program == nil {
-		return []gobuild.File{gobuild.NewFile("policy.json", []byte("{}"), 0o644)}
+		return []gobuild.File{gobuild.NewFile(program.File, []byte("{}"), 0o644)}
 	}
 	contents, err := l.program.Files()
 	if err != nil {

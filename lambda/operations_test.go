@@ -21,6 +21,7 @@ import (
 	"github.com/claimsmith/claimsmith/lambda/internal/boot"
 	"github.com/claimsmith/claimsmith/lambda/policy"
 	"github.com/claimsmith/claimsmith/lambda/pretoken"
+	"github.com/claimsmith/claimsmith/lambda/program"
 	"github.com/claimsmith/claimsmith/lambda/token"
 	"github.com/claimsmith/claimsmith/lambda/token/tokentest"
 )
@@ -49,13 +50,13 @@ func TestFieldsOfTheLogAreDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	program, err := policy.Compile(p)
+	compiled, err := policy.Compile(p)
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	mint := pretoken.Handler{Program: program, Logger: logger, Lookup: func(context.Context, []policy.LookupRequest) map[string]policy.Found {
-		return map[string]policy.Found{"tier": {Problem: "throttled"}}
+	mint := pretoken.Handler{Program: compiled.Program, Logger: logger, Lookup: func(context.Context, []program.LookupRequest) map[string]program.Found {
+		return map[string]program.Found{"tier": {Problem: "throttled"}}
 	}}
 	for _, event := range []string{
 		`{"triggerSource": "TokenGeneration_Authentication", "callerContext": {"clientId": "web"}, "request": {"userAttributes": {"sub": "a", "custom:company": "b"}}}`,
@@ -70,7 +71,7 @@ func TestFieldsOfTheLogAreDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checker, _ := program.Checker("Documents")
+	checker, _ := compiled.Checker("Documents")
 	decide := apigw.Handler{Verifier: verifier, Checker: checker, Logger: logger, Now: func() time.Time { return time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC) }}
 	for raw, resource := range map[string]string{
 		pool.AccessToken(map[string]any{"company": strings.Repeat("x", 9000)}): "/documents",

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/claimsmith/claimsmith/lambda/internal/strictjson"
-	"github.com/claimsmith/claimsmith/lambda/policy"
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 // maxAnswer is how large an answer may be: 8 KB, by the smaller of its meanings.
@@ -146,7 +146,7 @@ func principalOf(payload map[string]any) string {
 }
 
 // unnamed is why a request is refused although every rule is met.
-var unnamed = policy.Reason{
+var unnamed = program.Reason{
 	Path:    "request",
 	Message: "a policy cannot name the method exactly: its ARN is longer than 512 bytes or has *, ? or ${",
 }

@@ -46,7 +46,7 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/claimsmith/claimsmith/lambda/policy"
+	"github.com/claimsmith/claimsmith/lambda/program"
 	"github.com/claimsmith/claimsmith/lambda/token"
 )
 
@@ -96,7 +96,7 @@ type Handler struct {
 	Verifier Verifier
 
 	// Checker is the policy's authorizer that decides.
-	Checker *policy.Checker
+	Checker *program.Checker
 
 	// Params are the values of the policy's params.
 	Params map[string]string
@@ -150,7 +150,7 @@ type decision struct {
 	idToken  bool // accepted for a while, see policy.IDTokens
 	outcome  string
 	why      string // the outcome is not allow, in a word: see Observation
-	reasons  []policy.Reason
+	reasons  []program.Reason
 	cause    string   // of a fault
 	omitted  []string // claims that the backend does not get
 	response []byte
@@ -230,7 +230,7 @@ func (h *Handler) decide(ctx context.Context, payload []byte) (d decision) {
 		return d
 	}
 	if checked.Allowed && h.usesPolicy(e) && !nameable(e.arn) {
-		checked = policy.Decision{Reasons: []policy.Reason{unnamed}}
+		checked = program.Decision{Reasons: []program.Reason{unnamed}}
 	}
 	if checked.Allowed {
 		d.outcome = allow
@@ -247,7 +247,7 @@ func (h *Handler) decide(ctx context.Context, payload []byte) (d decision) {
 
 // invalid answers a token that is bad for good.
 func (h *Handler) invalid(d *decision, e *event, why, reason, challenge string) {
-	d.outcome, d.why, d.reasons = invalid, why, []policy.Reason{{Path: "token", Message: reason}}
+	d.outcome, d.why, d.reasons = invalid, why, []program.Reason{{Path: "token", Message: reason}}
 	if e.kind != http1 && e.kind != http2 || h.InvalidToken == Unauthorized {
 		d.err = errUnauthorized
 		return

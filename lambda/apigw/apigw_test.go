@@ -48,18 +48,18 @@ authorizers:
     context: [jti, username]
 `
 
-var program = sync.OnceValue(func() *policy.Program { return compile(rules) })
+var rulesProgram = sync.OnceValue(func() *policy.Compiled { return compile(rules) })
 
-func compile(document string) *policy.Program {
+func compile(document string) *policy.Compiled {
 	p, err := policy.Parse("claims.yaml", []byte(document))
 	if err != nil {
 		panic(err)
 	}
-	program, err := policy.Compile(p)
+	compiled, err := policy.Compile(p)
 	if err != nil {
 		panic(err)
 	}
-	return program
+	return compiled
 }
 
 // verifier is a Verifier made of a function.
@@ -82,7 +82,7 @@ func handler(v apigw.Verifier, api apigwtest.API) (*apigw.Handler, *bytes.Buffer
 	if api == apigwtest.RESTToken {
 		name = "Plain"
 	}
-	checker, _ := program().Checker(name)
+	checker, _ := rulesProgram().Checker(name)
 	var log bytes.Buffer
 	return &apigw.Handler{Verifier: v, Checker: checker, Logger: slog.New(slog.NewJSONHandler(&log, nil))}, &log
 }
@@ -555,7 +555,7 @@ func TestExactAnswers(t *testing.T) {
 			h.Verifier = verifier(func(context.Context, string) (*token.Token, error) { return nil, &token.RejectedError{} })
 		}, strings.Replace(deny, "user", "unverified", 1) + "}"},
 		{"chosen claims", apigwtest.HTTP2, map[string]any{"sub": "user", "scope": "documents/read", "jti": "j", "username": "u", "company_id": "acme", "cognito:groups": []any{"g"}},
-			func(h *apigw.Handler) { h.Checker, _ = program().Checker("Chosen") },
+			func(h *apigw.Handler) { h.Checker, _ = rulesProgram().Checker("Chosen") },
 			`{"isAuthorized":true,"context":{"claims":{"jti":"j","scopes":["documents/read"],"sub":"user","username":"u"}}}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/claimsmith/claimsmith/lambda/internal/strictjson"
-	"github.com/claimsmith/claimsmith/lambda/policy"
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 // kind is what kind of API sent an event, and in which format.
@@ -32,7 +32,7 @@ type event struct {
 
 	// What rules may read, but for the route key. A header or query parameter that was sent several times has all its
 	// values, separated by commas as HTTP APIs do it.
-	request policy.Request
+	request program.Request
 
 	cookies string // "a=b; c=d"
 	token   string // a TOKEN event's own field
@@ -277,7 +277,7 @@ func routesOf(method, resource string) []string {
 }
 
 // routeKey is the first of an event's routes that is among those that the policy names, or just the first.
-func (e *event) routeKey(checker *policy.Checker) string {
+func (e *event) routeKey(checker *program.Checker) string {
 	if len(e.routes) == 0 {
 		return ""
 	}
@@ -288,7 +288,7 @@ func (e *event) routeKey(checker *policy.Checker) string {
 }
 
 // blind tells that the event does not say what the rules read, so that no answer would be right.
-func (e *event) blind(reads policy.Reads) bool {
+func (e *event) blind(reads program.Reads) bool {
 	return e.kind == restToken && (reads.Route || reads.Method || reads.Path || reads.SourceIP ||
 		len(reads.Headers)+len(reads.Query)+len(reads.Unkeyable) > 0)
 }

@@ -14,7 +14,7 @@ import (
 )
 
 func ExampleHandler() {
-	program, err := policy.Compile(&policy.Policy{Authorizers: map[string]policy.Authorizer{
+	compiled, err := policy.Compile(&policy.Policy{Authorizers: map[string]policy.Authorizer{
 		"Documents": {Default: []policy.Rule{{Rule: "'documents/read' in claims.scopes", Message: "needs scope documents/read"}}},
 	}})
 	if err != nil {
@@ -27,7 +27,7 @@ func ExampleHandler() {
 		fmt.Println(err)
 		return
 	}
-	checker, _ := program.Checker("Documents")
+	checker, _ := compiled.Checker("Documents")
 	handler := &apigw.Handler{Verifier: verifier, Checker: checker, Logger: slog.New(slog.DiscardHandler)}
 
 	for _, scope := range []string{"documents/read", "openid"} {

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/claimsmith/claimsmith/lambda/internal/owncode"
-	"github.com/claimsmith/claimsmith/lambda/policy"
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 // Hook is own code that may refuse a request which the policy allows. It can never allow one that the policy refuses, for
@@ -23,10 +23,10 @@ import (
 // API Gateway repeats a decision for as long as its cache says, for all requests that are the same in what the policy's
 // rules read. The construct turns the cache off for a program of one's own, unless its ResultsCacheTtl is set: do that only
 // for hooks which go by nothing else of a request.
-type Hook func(ctx context.Context, claims map[string]any, request policy.Request) (refusal string, err error)
+type Hook func(ctx context.Context, claims map[string]any, request program.Request) (refusal string, err error)
 
 // check asks the policy, and then the hooks if it allows the request.
-func (h *Handler) check(ctx context.Context, claims map[string]any, request policy.Request) (policy.Decision, error) {
+func (h *Handler) check(ctx context.Context, claims map[string]any, request program.Request) (program.Decision, error) {
 	decision := h.Checker.Check(claims, request)
 	if !decision.Allowed || len(h.Hooks) == 0 {
 		return decision, nil
@@ -38,10 +38,10 @@ func (h *Handler) check(ctx context.Context, claims map[string]any, request poli
 		own, ownRequest := copyOf(claims).(map[string]any), copyOfRequest(request)
 		refusal, err := owncode.Run(ctx, func() (string, error) { return hook(ctx, own, ownRequest) })
 		if err != nil {
-			return policy.Decision{}, fmt.Errorf("%s: %w", name, err)
+			return program.Decision{}, fmt.Errorf("%s: %w", name, err)
 		}
 		if refusal != "" {
-			return policy.Decision{Reasons: []policy.Reason{{Path: name, Message: refusal}}}, nil
+			return program.Decision{Reasons: []program.Reason{{Path: name, Message: refusal}}}, nil
 		}
 	}
 	return decision, nil
@@ -67,7 +67,7 @@ func copyOf(v any) any {
 	}
 }
 
-func copyOfRequest(r policy.Request) policy.Request {
+func copyOfRequest(r program.Request) program.Request {
 	r.PathParameters, r.QueryParameters = maps.Clone(r.PathParameters), maps.Clone(r.QueryParameters)
 	r.Headers, r.Params = maps.Clone(r.Headers), maps.Clone(r.Params)
 	return r

@@ -10,14 +10,14 @@ import (
 
 	"github.com/claimsmith/claimsmith/lambda/apigw"
 	"github.com/claimsmith/claimsmith/lambda/apigw/apigwtest"
-	"github.com/claimsmith/claimsmith/lambda/policy"
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 func TestHooksRefuseAndNeverAllow(t *testing.T) {
 	t.Parallel()
 	hang := make(chan struct{})
 	t.Cleanup(func() { close(hang) })
-	allow := func(context.Context, map[string]any, policy.Request) (string, error) { return "", nil }
+	allow := func(context.Context, map[string]any, program.Request) (string, error) { return "", nil }
 	const allowed, denied = `"isAuthorized":true`, `{"isAuthorized":false}`
 	for name, c := range map[string]struct {
 		scope    string
@@ -27,23 +27,23 @@ func TestHooksRefuseAndNeverAllow(t *testing.T) {
 	}{
 		"allows":                      {"documents/read", []apigw.Hook{allow, allow}, allowed, `"outcome":"allow"`},
 		"cannot allow":                {"other", []apigw.Hook{allow}, denied, `"message":"needs scope documents/read"`},
-		"is not asked for what fails": {"other", []apigw.Hook{func(context.Context, map[string]any, policy.Request) (string, error) { panic("asked") }}, denied, `"outcome":"deny"`},
-		"refuses": {"documents/read", []apigw.Hook{allow, func(_ context.Context, claims map[string]any, request policy.Request) (string, error) {
+		"is not asked for what fails": {"other", []apigw.Hook{func(context.Context, map[string]any, program.Request) (string, error) { panic("asked") }}, denied, `"outcome":"deny"`},
+		"refuses": {"documents/read", []apigw.Hook{allow, func(_ context.Context, claims map[string]any, request program.Request) (string, error) {
 			return fmt.Sprint("closed: ", claims["company_id"] == "acme", " ", request.RouteKey, " ", request.Headers["accept"]), nil
 		}}, denied, `"reasons":[{"path":"hooks[1]","message":"closed: true GET /documents */*"}]`},
-		"cannot change what the backend gets": {"documents/read", []apigw.Hook{func(_ context.Context, claims map[string]any, request policy.Request) (string, error) {
+		"cannot change what the backend gets": {"documents/read", []apigw.Hook{func(_ context.Context, claims map[string]any, request program.Request) (string, error) {
 			claims["sub"] = "other"
 			claims["https://example.com/plan"].(map[string]any)["tier"] = "gold"
 			claims["cognito:groups"].([]any)[0] = "admins"
 			request.Headers["x"] = "y"
 			return "", nil
 		}}, `"groups":["owners"],"company_id":"acme","https://example.com/plan":{"tier":"pro"}`, `"outcome":"allow"`},
-		"fails": {"documents/read", []apigw.Hook{func(_ context.Context, claims map[string]any, _ policy.Request) (string, error) {
+		"fails": {"documents/read", []apigw.Hook{func(_ context.Context, claims map[string]any, _ program.Request) (string, error) {
 			return "", fmt.Errorf("acme: %w", errors.New("acme"))
 		}}, "", `"error":"hooks[0]: error of type *fmt.wrapError, *errors.errorString"`},
-		"panics": {"documents/read", []apigw.Hook{func(_ context.Context, claims map[string]any, _ policy.Request) (string, error) { panic("acme") }},
+		"panics": {"documents/read", []apigw.Hook{func(_ context.Context, claims map[string]any, _ program.Request) (string, error) { panic("acme") }},
 			"", `"error":"hooks[0]: panic of type string"`},
-		"hangs": {"documents/read", []apigw.Hook{func(context.Context, map[string]any, policy.Request) (string, error) {
+		"hangs": {"documents/read", []apigw.Hook{func(context.Context, map[string]any, program.Request) (string, error) {
 			<-hang
 			return "", nil
 		}}, "", `"error":"hooks[0]: has not returned in time"`},
@@ -77,9 +77,9 @@ func TestHooksRefuseAndNeverAllow(t *testing.T) {
 func TestWhatHooksGetIsTheirs(t *testing.T) {
 	t.Parallel()
 	for _, api := range []apigwtest.API{apigwtest.HTTP2, apigwtest.HTTP1, apigwtest.REST} {
-		seen := make(chan policy.Request, 1)
+		seen := make(chan program.Request, 1)
 		h, _ := handler(accepts(map[string]any{"sub": "user", "scope": "documents/read documents/any documents/default"}), api)
-		h.Hooks = []apigw.Hook{func(_ context.Context, _ map[string]any, request policy.Request) (string, error) {
+		h.Hooks = []apigw.Hook{func(_ context.Context, _ map[string]any, request program.Request) (string, error) {
 			seen <- request
 			return "", nil
 		}}

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/claimsmith/claimsmith/lambda/internal/metrics"
-	"github.com/claimsmith/claimsmith/lambda/policy"
+	"github.com/claimsmith/claimsmith/lambda/program"
 	"github.com/claimsmith/claimsmith/lambda/token"
 )
 
@@ -32,7 +32,7 @@ type Observation struct {
 }
 
 // denied says why a valid token is refused.
-func denied(reasons []policy.Reason) string {
+func denied(reasons []program.Reason) string {
 	switch path := reasons[0].Path; {
 	case path == unnamed.Path:
 		return "path"

@@ -10,6 +10,7 @@ import (
 	"github.com/claimsmith/claimsmith/lambda/apigw"
 	"github.com/claimsmith/claimsmith/lambda/apigw/apigwtest"
 	"github.com/claimsmith/claimsmith/lambda/policy"
+	"github.com/claimsmith/claimsmith/lambda/program"
 	"github.com/claimsmith/claimsmith/lambda/token"
 )
 
@@ -33,8 +34,8 @@ func TestDecisionsAreObserved(t *testing.T) {
 		{name: "allow", verifier: good, want: "allow "},
 		{name: "a rule", verifier: accepts(map[string]any{"client_id": "c"}), want: "deny rule"},
 		{name: "no rule", verifier: good, checker: "Narrow", want: "deny no rule"},
-		{name: "a hook's refusal", verifier: good, hook: func(context.Context, map[string]any, policy.Request) (string, error) { return "closed", nil }, want: "deny hook"},
-		{name: "a hook's error", verifier: good, hook: func(context.Context, map[string]any, policy.Request) (string, error) { return "", errors.New("x") }, want: "fault hook"},
+		{name: "a hook's refusal", verifier: good, hook: func(context.Context, map[string]any, program.Request) (string, error) { return "closed", nil }, want: "deny hook"},
+		{name: "a hook's error", verifier: good, hook: func(context.Context, map[string]any, program.Request) (string, error) { return "", errors.New("x") }, want: "fault hook"},
 		{name: "a path that no policy can name", verifier: good, want: "deny path",
 			request: with(get("/documents", "t"), func(r *apigwtest.Request) { r.Path = "/*" })},
 		{name: "no token", verifier: good, request: with(get("/documents", "t"), func(r *apigwtest.Request) { r.Header.Del("Authorization") }), want: "invalid token credential"},
@@ -77,14 +78,14 @@ func TestDecisionsAreObserved(t *testing.T) {
 }
 
 // narrow is an authorizer that has rules for another route alone.
-func narrow(t *testing.T, name string) *policy.Checker {
+func narrow(t *testing.T, name string) *program.Checker {
 	t.Helper()
-	program, err := policy.Compile(&policy.Policy{Authorizers: map[string]policy.Authorizer{
+	compiled, err := policy.Compile(&policy.Policy{Authorizers: map[string]policy.Authorizer{
 		name: {Routes: map[string][]policy.Rule{"GET /other": {{Rule: "true"}}}},
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	checker, _ := program.Checker(name)
+	checker, _ := compiled.Checker(name)
 	return checker
 }

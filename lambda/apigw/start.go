@@ -16,7 +16,7 @@ import (
 	"github.com/claimsmith/claimsmith/lambda/token"
 )
 
-// Start runs an authorizer function: it is all that its main has to call. The policy is the file policy.json beside the
+// Start runs an authorizer function: it is all that its main has to call. The policy is the file program.json beside the
 // executable, which the construct bundles; the construct also sets the environment:
 //
 //	CLAIMSMITH_AUTHORIZER        the name of the policy's authorizer
@@ -64,18 +64,18 @@ func fromEnvironment(hooks []Hook) (*Handler, error) {
 	prefetched := make(chan error, 1)
 	go func() { prefetched <- verifier.Prefetch(ctx) }()
 
-	program, err := boot.Policy()
+	loaded, err := boot.Program()
 	if err != nil {
 		return nil, err
 	}
-	params, err := boot.Params(os.Environ(), program.Params())
+	params, err := boot.Params(os.Environ(), loaded.Params())
 	if err != nil {
 		return nil, err
 	}
 	name := os.Getenv("CLAIMSMITH_AUTHORIZER")
-	checker, ok := program.Checker(name)
+	checker, ok := loaded.Checker(name)
 	if !ok {
-		return nil, fmt.Errorf("CLAIMSMITH_AUTHORIZER is %q; the policy has %s", name, strings.Join(program.CheckerNames(), ", "))
+		return nil, fmt.Errorf("CLAIMSMITH_AUTHORIZER is %q; the policy has %s", name, strings.Join(loaded.CheckerNames(), ", "))
 	}
 	invalid, err := oneOf("CLAIMSMITH_INVALID_TOKEN", Forbidden, Unauthorized)
 	if err != nil {

@@ -6,26 +6,18 @@ import (
 	"io"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/claimsmith/claimsmith/lambda/internal/metrics"
+	"github.com/claimsmith/claimsmith/lambda/internal/programtest"
 	"github.com/claimsmith/claimsmith/lambda/token/tokentest"
 )
 
 func TestFromEnvironment(t *testing.T) {
-	executable, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(filepath.Dir(executable), "policy.json")
-	if err := os.WriteFile(file, []byte(`{"authorizers": {"A": {"default": [{"rule": "true"}]}, "B": {"default": [{"rule": "true"}]}}}`), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.Remove(file) })
+	file := programtest.Write(t, programtest.Executable(t), `{"authorizers": {"A": {"default": [{"rule": "true"}]}, "B": {"default": [{"rule": "true"}]}}}`)
 	pool := tokentest.NewPool()
 	server := httptest.NewServer(pool)
 	t.Cleanup(server.Close)

@@ -17,9 +17,11 @@ import (
 	"time"
 
 	"github.com/claimsmith/claimsmith/internal/runtimeapi"
+	"github.com/claimsmith/claimsmith/lambda/internal/programtest"
 	"github.com/claimsmith/claimsmith/lambda/lookup"
 	"github.com/claimsmith/claimsmith/lambda/policy"
 	"github.com/claimsmith/claimsmith/lambda/pretoken"
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 // What Cognito gets, and shows to whoever signs in.
@@ -66,14 +68,14 @@ claims:
 	if err != nil {
 		t.Fatal(err)
 	}
-	program, err := policy.Compile(document)
+	compiled, err := policy.Compile(document)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
 	var counts string
 	h := &pretoken.Handler{
-		Program: program, Lookup: fetcher.Fetch, Logger: slog.New(slog.NewJSONHandler(&log, nil)),
+		Program: compiled.Program, Lookup: fetcher.Fetch, Logger: slog.New(slog.NewJSONHandler(&log, nil)),
 		Observe: func(o pretoken.Observation) { counts = fmt.Sprint(o.Outcome, " ", o.LookupFailures, " ", o.Omitted) },
 	}
 	if c.hook != nil {
@@ -155,10 +157,10 @@ func TestFaults(t *testing.T) {
 		{name: "bad attribute, deny", counts: "refused 0 0", table: row, extra: "\n  seats: {attribute: 'custom:seats', as: int}", err: refused, log: `"outcome":"refused","reasons":[{"path":"claims.seats","message":"attribute: is no int"}]`},
 		{name: "bad attribute, omit", counts: "issued 0 1", table: row, extra: "\n  seats: {attribute: 'custom:seats', as: int, onError: omit}", claims: pro, log: `"omitted":[{"path":"claims.seats","message":"attribute: is no int"}]`},
 
-		{name: "panic in a hook", counts: "fault 0 0", table: row, hook: func(context.Context, policy.SignIn, *policy.Minted) error { panic("secret") }, err: fault, log: `"outcome":"fault","error":"hooks[0]: panic of type string"`},
-		{name: "error of a hook", counts: "fault 0 0", table: row, hook: func(context.Context, policy.SignIn, *policy.Minted) error { return errors.New("secret") }, err: fault, log: `"outcome":"fault","error":"hooks[0]: error of type *errors.errorString"`},
-		{name: "a hook denies", counts: "refused 0 0", table: row, hook: func(context.Context, policy.SignIn, *policy.Minted) error { return pretoken.Deny("closed") }, err: refused, log: `"outcome":"refused","reasons":[{"path":"hooks[0]","message":"closed"}]`},
-		{name: "a hook sets what it must not", counts: "refused 0 0", table: row, hook: func(_ context.Context, _ policy.SignIn, out *policy.Minted) error {
+		{name: "panic in a hook", counts: "fault 0 0", table: row, hook: func(context.Context, program.SignIn, *program.Minted) error { panic("secret") }, err: fault, log: `"outcome":"fault","error":"hooks[0]: panic of type string"`},
+		{name: "error of a hook", counts: "fault 0 0", table: row, hook: func(context.Context, program.SignIn, *program.Minted) error { return errors.New("secret") }, err: fault, log: `"outcome":"fault","error":"hooks[0]: error of type *errors.errorString"`},
+		{name: "a hook denies", counts: "refused 0 0", table: row, hook: func(context.Context, program.SignIn, *program.Minted) error { return pretoken.Deny("closed") }, err: refused, log: `"outcome":"refused","reasons":[{"path":"hooks[0]","message":"closed"}]`},
+		{name: "a hook sets what it must not", counts: "refused 0 0", table: row, hook: func(_ context.Context, _ program.SignIn, out *program.Minted) error {
 			out.Access["sub"] = "secret"
 			return nil
 		}, err: refused, log: `"outcome":"refused","reasons":[{"path":"claims.sub"`},
@@ -192,11 +194,9 @@ func TestTheFunctionAsDeployed(t *testing.T) {
 	t.Cleanup(api.Close)
 
 	bootstrap := build(t)
-	if err := os.WriteFile(filepath.Join(filepath.Dir(bootstrap), "policy.json"), []byte(`{
+	programtest.Write(t, filepath.Dir(bootstrap), `{
 		"lookups": {"tier": {"table": "subscriptions", "key": {"pk": "user.attributes.sub"}, "type": {"plan": "string"}}},
-		"claims": {"plan": {"expr": "lookup.tier.plan"}}}`), 0o600); err != nil {
-		t.Fatal(err)
-	}
+		"claims": {"plan": {"expr": "lookup.tier.plan"}}}`)
 	var log bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), bootstrap)
 	cmd.Stdout, cmd.Stderr = &log, &log
@@ -254,17 +254,19 @@ func build(t *testing.T) string {
 func TestAFunctionWithoutItsPolicyDoesNotStart(t *testing.T) {
 	t.Parallel()
 	bootstrap := build(t)
-	for _, c := range []struct{ policy, tables, want string }{
-		{"", `{}`, "policy.json: no such file or directory"},
-		{`{"claims": {"a": {"valu`, `{}`, "policy.json:1:24: not valid YAML"},
-		{`{"claims": {"sub": {"value": "x"}}}`, `{}`, `claim "sub" is protected by Cognito`},
-		{`{"claims": {}}`, ``, "CLAIMSMITH_LOOKUP_TABLES is no JSON object of table names"},
+	file := programtest.Write(t, filepath.Dir(bootstrap), `{"claims": {"a": {"value": "x"}}}`)
+	whole, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ program, tables, want string }{
+		{"", `{}`, "program.json is no program of this version of Claimsmith"},
+		{string(whole[:len(whole)/2]), `{}`, "program.json is no program of this version of Claimsmith"},
+		{`{"format": 0}`, `{}`, "program.json is no program of this version of Claimsmith"},
+		{string(whole), ``, "CLAIMSMITH_LOOKUP_TABLES is no JSON object of table names"},
 	} {
-		file := filepath.Join(filepath.Dir(bootstrap), "policy.json")
-		if c.policy != "" {
-			if err := os.WriteFile(file, []byte(c.policy), 0o600); err != nil {
-				t.Fatal(err)
-			}
+		if err := os.WriteFile(file, []byte(c.program), 0o600); err != nil {
+			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		cmd := exec.CommandContext(ctx, bootstrap)
@@ -273,7 +275,7 @@ func TestAFunctionWithoutItsPolicyDoesNotStart(t *testing.T) {
 		out, err := cmd.CombinedOutput()
 		cancel()
 		if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 1 || !strings.HasPrefix(string(out), "claims: ") || !strings.Contains(string(out), c.want) {
-			t.Errorf("%q: %v, %s; want %s", c.policy, err, out, c.want)
+			t.Errorf("%q: %v, %s; want %s", c.program, err, out, c.want)
 		}
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/claimsmith/claimsmith/lambda/policy"
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 // maxCached bounds the rows of how many requests are kept.
@@ -24,7 +24,7 @@ type entry struct {
 }
 
 // cacheKey tells requests apart. Maps encode in the order of their keys.
-func cacheKey(r policy.LookupRequest) string {
+func cacheKey(r program.LookupRequest) string {
 	if r.Cache == 0 {
 		return ""
 	}

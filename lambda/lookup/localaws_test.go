@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"github.com/claimsmith/claimsmith/lambda/policy"
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 // The other tests know what is sent; this one asks something that answers as DynamoDB does. make lifecycle starts it.
@@ -69,7 +69,7 @@ func TestALocalDynamoDB(t *testing.T) {
 		}
 	}
 
-	got := f.Fetch(t.Context(), []policy.LookupRequest{
+	got := f.Fetch(t.Context(), []program.LookupRequest{
 		{Name: "row", Table: "subscriptions", Key: map[string]any{"pk": "ann", "sk": "a"}, Attributes: []string{"pk", "plan", "seats", "sk", "tags"}, Consistent: true},
 		{Name: "arn", Table: "arn", Key: map[string]any{"pk": "ann", "sk": "a"}, Attributes: []string{"sk"}},
 		{Name: "missing", Table: "subscriptions", Key: map[string]any{"pk": "bob", "sk": "a"}, Attributes: []string{"pk", "plan"}},
@@ -79,7 +79,7 @@ func TestALocalDynamoDB(t *testing.T) {
 		{Name: "table", Table: "none", Key: map[string]any{"pk": "ann"}, Attributes: []string{"pk"}},
 		{Name: "key", Table: "subscriptions", Key: map[string]any{"pk": "ann"}, Attributes: []string{"pk"}},
 	})
-	equal(t, "found", got, map[string]policy.Found{
+	equal(t, "found", got, map[string]program.Found{
 		"row":     {Rows: []map[string]any{{"pk": "ann", "sk": "a", "plan": "pro", "seats": json.Number("9007199254740993"), "tags": []any{"x", "y"}}}},
 		"arn":     {Rows: []map[string]any{{"sk": "a"}}},
 		"missing": {Rows: []map[string]any{}},

@@ -22,8 +22,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
 
-	"github.com/claimsmith/claimsmith/lambda/policy"
 	"github.com/claimsmith/claimsmith/lambda/pretoken"
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 // DefaultBudget is the time that all lookups of a sign-in together may take by default. Cognito gives the function five
@@ -114,45 +114,45 @@ func FromEnvironment(getenv func(string) string) (*Fetcher, error) {
 }
 
 // Fetch answers the requests, all at once, within the budget. It returns something for each of them.
-func (f *Fetcher) Fetch(ctx context.Context, requests []policy.LookupRequest) map[string]policy.Found {
+func (f *Fetcher) Fetch(ctx context.Context, requests []program.LookupRequest) map[string]program.Found {
 	ctx, cancel := context.WithTimeout(ctx, f.budget)
 	defer cancel()
-	found := make([]policy.Found, len(requests))
+	found := make([]program.Found, len(requests))
 	var wait sync.WaitGroup
 	for i, request := range requests {
 		wait.Go(func() { found[i] = f.fetch(ctx, request) })
 	}
 	wait.Wait()
-	out := make(map[string]policy.Found, len(requests))
+	out := make(map[string]program.Found, len(requests))
 	for i, request := range requests {
 		out[request.Name] = found[i]
 	}
 	return out
 }
 
-func (f *Fetcher) fetch(ctx context.Context, request policy.LookupRequest) policy.Found {
+func (f *Fetcher) fetch(ctx context.Context, request program.LookupRequest) program.Found {
 	table := f.tables[request.Table]
 	if table == "" {
-		return policy.Found{Problem: fmt.Sprintf("the function was not told which table %q is", request.Table)}
+		return program.Found{Problem: fmt.Sprintf("the function was not told which table %q is", request.Table)}
 	}
 	key := cacheKey(request)
 	if rows, ok := f.cache.get(key, request.Cache); ok {
-		return policy.Found{Rows: rows}
+		return program.Found{Rows: rows}
 	}
 	items, err := f.read(ctx, table, request)
 	if err != nil {
-		return policy.Found{Problem: f.cause(ctx, err)}
+		return program.Found{Problem: f.cause(ctx, err)}
 	}
 	rows := make([]map[string]any, len(items))
 	for i, item := range items {
 		rows[i] = plainMap(item)
 	}
 	f.cache.put(key, request.Cache, rows)
-	return policy.Found{Rows: rows}
+	return program.Found{Rows: rows}
 }
 
 // read gets the one row with the request's key, or queries for several.
-func (f *Fetcher) read(ctx context.Context, table string, request policy.LookupRequest) ([]map[string]types.AttributeValue, error) {
+func (f *Fetcher) read(ctx context.Context, table string, request program.LookupRequest) ([]map[string]types.AttributeValue, error) {
 	key := make(map[string]types.AttributeValue, len(request.Key))
 	for name, v := range request.Key {
 		switch v := v.(type) {

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/claimsmith/claimsmith/lambda/policy"
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 // server speaks DynamoDB's protocol as far as an answer to each call, in turn, goes. The last answer repeats.
@@ -89,7 +89,7 @@ func fetcher(t *testing.T, url, budget string) *Fetcher {
 	return f
 }
 
-var tier = policy.LookupRequest{Name: "tier", Table: "subscriptions", Key: map[string]any{"pk": "user-1"}, Attributes: []string{"pk", "plan"}}
+var tier = program.LookupRequest{Name: "tier", Table: "subscriptions", Key: map[string]any{"pk": "user-1"}, Attributes: []string{"pk", "plan"}}
 
 func equal(t *testing.T, what string, got, want any) {
 	t.Helper()
@@ -104,8 +104,8 @@ func TestEveryKindOfValue(t *testing.T) {
 		"s": {"S": "text"}, "n": {"N": "12345678901234567890123456789012345678"}, "t": {"BOOL": true}, "null": {"NULL": true}, "b": {"B": "AAH/"},
 		"ss": {"SS": ["b", "a"]}, "ns": {"NS": ["10", "9", "-1.5"]}, "bs": {"BS": ["/w==", "AA=="]},
 		"l": {"L": [{"S": "x"}, {"N": "1"}]}, "m": {"M": {"in": {"N": "0.10"}}}}}`})
-	got := fetcher(t, url, "").Fetch(t.Context(), []policy.LookupRequest{tier})
-	equal(t, "found", got, map[string]policy.Found{"tier": {Rows: []map[string]any{{
+	got := fetcher(t, url, "").Fetch(t.Context(), []program.LookupRequest{tier})
+	equal(t, "found", got, map[string]program.Found{"tier": {Rows: []map[string]any{{
 		"s": "text", "n": json.Number("12345678901234567890123456789012345678"), "t": true, "null": nil, "b": "AAH/",
 		"ss": []any{"a", "b"}, "ns": []any{json.Number("-1.5"), json.Number("9"), json.Number("10")}, "bs": []any{"/w==", "AA=="},
 		"l": []any{"x", json.Number("1")}, "m": map[string]any{"in": json.Number("0.10")},
@@ -116,13 +116,13 @@ func TestRequests(t *testing.T) {
 	t.Parallel()
 	type object = map[string]any
 	for name, c := range map[string]struct {
-		request policy.LookupRequest
+		request program.LookupRequest
 		answers []answer
 		rows    int
 		want    []call
 	}{
 		"one row": {
-			policy.LookupRequest{Table: "subscriptions", Key: object{"pk": "u", "sk": json.Number("7")}, Attributes: []string{"name", "pk"}, Consistent: true},
+			program.LookupRequest{Table: "subscriptions", Key: object{"pk": "u", "sk": json.Number("7")}, Attributes: []string{"name", "pk"}, Consistent: true},
 			[]answer{{body: `{"Item": {"pk": {"S": "u"}}}`}}, 1,
 			[]call{{"GetItem", object{"TableName": "prod-subscriptions", "ConsistentRead": true, "Key": object{"pk": object{"S": "u"}, "sk": object{"N": "7"}},
 				"ProjectionExpression": "#n0, #n1", "ExpressionAttributeNames": object{"#n0": "name", "#n1": "pk"}}}},
@@ -130,7 +130,7 @@ func TestRequests(t *testing.T) {
 		"no row": {tier, []answer{{body: `{}`}}, 0, []call{{"GetItem", object{"TableName": "prod-subscriptions", "ConsistentRead": false, "Key": object{"pk": object{"S": "user-1"}},
 			"ProjectionExpression": "#n0, #n1", "ExpressionAttributeNames": object{"#n0": "pk", "#n1": "plan"}}}}},
 		"a query of an index, in pages": {
-			policy.LookupRequest{Table: "subscriptions", Index: "by-tenant", Key: object{"tenant": "acme"}, Attributes: []string{"product"}, Limit: 3},
+			program.LookupRequest{Table: "subscriptions", Index: "by-tenant", Key: object{"tenant": "acme"}, Attributes: []string{"product"}, Limit: 3},
 			[]answer{
 				{body: `{"Items": [{"product": {"S": "a"}}, {"product": {"S": "b"}}], "LastEvaluatedKey": {"pk": {"S": "x"}}}`},
 				{body: `{"Items": [{"product": {"S": "c"}}], "LastEvaluatedKey": {"pk": {"S": "y"}}}`},
@@ -146,7 +146,7 @@ func TestRequests(t *testing.T) {
 			},
 		},
 		"a query of the table": {
-			policy.LookupRequest{Table: "subscriptions", Key: object{"pk": "u"}, Attributes: []string{"pk"}, Limit: 2, Consistent: true},
+			program.LookupRequest{Table: "subscriptions", Key: object{"pk": "u"}, Attributes: []string{"pk"}, Limit: 2, Consistent: true},
 			[]answer{{body: `{"Items": []}`}}, 0,
 			[]call{{"Query", object{"TableName": "prod-subscriptions", "ConsistentRead": true, "Limit": 2.0,
 				"KeyConditionExpression": "#n1 = :v0", "ExpressionAttributeValues": object{":v0": object{"S": "u"}},
@@ -156,7 +156,7 @@ func TestRequests(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var s server
-			found := fetcher(t, s.start(t, c.answers...), "").Fetch(t.Context(), []policy.LookupRequest{c.request})[c.request.Name]
+			found := fetcher(t, s.start(t, c.answers...), "").Fetch(t.Context(), []program.LookupRequest{c.request})[c.request.Name]
 			if found.Problem != "" || len(found.Rows) != c.rows {
 				t.Errorf("found %+v, want %d rows", found, c.rows)
 			}
@@ -171,25 +171,25 @@ func TestFaults(t *testing.T) {
 		return answer{status: status, body: `{"__type": "com.amazonaws.dynamodb.v20120810#` + code + `", "message": "secret user-1"}`}
 	}
 	row := answer{body: `{"Item": {"plan": {"S": "pro"}}}`}
-	found := policy.Found{Rows: []map[string]any{{"plan": "pro"}}}
+	found := program.Found{Rows: []map[string]any{{"plan": "pro"}}}
 	for name, c := range map[string]struct {
 		answers []answer
-		want    policy.Found
+		want    program.Found
 		calls   int // 0: any number
 	}{
 		"throttled once":              {[]answer{fault(400, "ProvisionedThroughputExceededException"), row}, found, 2},
-		"throttled for long":          {[]answer{fault(400, "ThrottlingException")}, policy.Found{Problem: "DynamoDB answers ThrottlingException"}, 3},
+		"throttled for long":          {[]answer{fault(400, "ThrottlingException")}, program.Found{Problem: "DynamoDB answers ThrottlingException"}, 3},
 		"an internal error, twice":    {[]answer{fault(500, "InternalServerError"), fault(500, "InternalServerError"), row}, found, 3},
-		"no permission":               {[]answer{fault(400, "AccessDeniedException")}, policy.Found{Problem: "DynamoDB answers AccessDeniedException"}, 1},
-		"the key may not be used":     {[]answer{fault(400, "KMSAccessDeniedException")}, policy.Found{Problem: "DynamoDB answers KMSAccessDeniedException"}, 1},
-		"no such table":               {[]answer{fault(400, "ResourceNotFoundException")}, policy.Found{Problem: "DynamoDB answers ResourceNotFoundException"}, 1},
-		"another key schema":          {[]answer{fault(400, "ValidationException")}, policy.Found{Problem: "DynamoDB answers ValidationException"}, 1},
+		"no permission":               {[]answer{fault(400, "AccessDeniedException")}, program.Found{Problem: "DynamoDB answers AccessDeniedException"}, 1},
+		"the key may not be used":     {[]answer{fault(400, "KMSAccessDeniedException")}, program.Found{Problem: "DynamoDB answers KMSAccessDeniedException"}, 1},
+		"no such table":               {[]answer{fault(400, "ResourceNotFoundException")}, program.Found{Problem: "DynamoDB answers ResourceNotFoundException"}, 1},
+		"another key schema":          {[]answer{fault(400, "ValidationException")}, program.Found{Problem: "DynamoDB answers ValidationException"}, 1},
 		"a cut connection":            {[]answer{{cut: true}, row}, found, 2},
-		"only cut connections":        {[]answer{{cut: true}}, policy.Found{Problem: "DynamoDB cannot be reached"}, 0},
+		"only cut connections":        {[]answer{{cut: true}}, program.Found{Problem: "DynamoDB cannot be reached"}, 0},
 		"a connection that hangs":     {[]answer{{delay: time.Minute}, row}, found, 2},
-		"only connections that hang":  {[]answer{{delay: time.Minute}}, policy.Found{Problem: "no answer from DynamoDB within 300ms"}, 0},
-		"an answer that is no JSON":   {[]answer{{body: "<html>"}}, policy.Found{Problem: "DynamoDB's answer cannot be read"}, 0},
-		"an error without a document": {[]answer{{status: 403, body: ""}}, policy.Found{Problem: "DynamoDB answers UnknownError"}, 1},
+		"only connections that hang":  {[]answer{{delay: time.Minute}}, program.Found{Problem: "no answer from DynamoDB within 300ms"}, 0},
+		"an answer that is no JSON":   {[]answer{{body: "<html>"}}, program.Found{Problem: "DynamoDB's answer cannot be read"}, 0},
+		"an error without a document": {[]answer{{status: 403, body: ""}}, program.Found{Problem: "DynamoDB answers UnknownError"}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -202,7 +202,7 @@ func TestFaults(t *testing.T) {
 				budget = "300ms"
 			}
 			f := fetcher(t, s.start(t, c.answers...), budget)
-			got := f.Fetch(t.Context(), []policy.LookupRequest{tier})["tier"]
+			got := f.Fetch(t.Context(), []program.LookupRequest{tier})["tier"]
 			equal(t, "found", got, c.want)
 			if calls := len(s.seen()); c.calls != 0 && calls != c.calls {
 				t.Errorf("%d calls, want %d", calls, c.calls)
@@ -215,9 +215,9 @@ func TestLookupsRunAtTheSameTimeWithinOneBudget(t *testing.T) {
 	t.Parallel()
 	var s server
 	f := fetcher(t, s.start(t, answer{delay: time.Minute}), "300ms")
-	var requests []policy.LookupRequest
+	var requests []program.LookupRequest
 	for _, name := range []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r", "s", "t"} {
-		requests = append(requests, policy.LookupRequest{Name: name, Table: "subscriptions", Key: map[string]any{"pk": name}, Attributes: []string{"pk"}})
+		requests = append(requests, program.LookupRequest{Name: name, Table: "subscriptions", Key: map[string]any{"pk": name}, Attributes: []string{"pk"}})
 	}
 	start := time.Now()
 	got := f.Fetch(t.Context(), requests)
@@ -233,8 +233,8 @@ func TestATableThatTheFunctionWasNotTold(t *testing.T) {
 	t.Parallel()
 	other := tier
 	other.Table = "others"
-	got := fetcher(t, "http://127.0.0.1:1", "").Fetch(t.Context(), []policy.LookupRequest{other})
-	equal(t, "found", got, map[string]policy.Found{"tier": {Problem: `the function was not told which table "others" is`}})
+	got := fetcher(t, "http://127.0.0.1:1", "").Fetch(t.Context(), []program.LookupRequest{other})
+	equal(t, "found", got, map[string]program.Found{"tier": {Problem: `the function was not told which table "others" is`}})
 }
 
 func TestCache(t *testing.T) {
@@ -248,11 +248,11 @@ func TestCache(t *testing.T) {
 	f := fetcher(t, s.start(t, pro, free), "")
 	now := time.Now()
 	f.cache.now = func() time.Time { return now }
-	plan := func(r policy.LookupRequest) any {
-		return f.Fetch(t.Context(), []policy.LookupRequest{r})["tier"].Rows[0]["plan"]
+	plan := func(r program.LookupRequest) any {
+		return f.Fetch(t.Context(), []program.LookupRequest{r})["tier"].Rows[0]["plan"]
 	}
 	for i, step := range []struct {
-		request policy.LookupRequest
+		request program.LookupRequest
 		later   time.Duration
 		plan    string
 		calls   int
@@ -278,8 +278,8 @@ func TestFaultsAreNotCachedAndAbsenceIs(t *testing.T) {
 	f := fetcher(t, s.start(t, answer{status: 400, body: `{"__type": "AccessDeniedException"}`}, answer{body: `{}`}), "")
 	cached := tier
 	cached.Cache = time.Minute
-	for i, want := range []policy.Found{{Problem: "DynamoDB answers AccessDeniedException"}, {Rows: []map[string]any{}}, {Rows: []map[string]any{}}} {
-		if got := f.Fetch(t.Context(), []policy.LookupRequest{cached})["tier"]; !reflect.DeepEqual(got, want) {
+	for i, want := range []program.Found{{Problem: "DynamoDB answers AccessDeniedException"}, {Rows: []map[string]any{}}, {Rows: []map[string]any{}}} {
+		if got := f.Fetch(t.Context(), []program.LookupRequest{cached})["tier"]; !reflect.DeepEqual(got, want) {
 			t.Errorf("%d: got %#v, want %#v", i, got, want)
 		}
 	}
@@ -292,7 +292,7 @@ func TestTheCacheIsBounded(t *testing.T) {
 	t.Parallel()
 	c := cache{now: time.Now}
 	for i := range 3 * maxCached {
-		c.put(cacheKey(policy.LookupRequest{Key: map[string]any{"pk": i}, Cache: 1}), time.Minute, nil)
+		c.put(cacheKey(program.LookupRequest{Key: map[string]any{"pk": i}, Cache: 1}), time.Minute, nil)
 	}
 	if len(c.entries) > maxCached {
 		t.Errorf("%d entries", len(c.entries))

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"testing"
+
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 // BenchmarkMint mints ten claims; BenchmarkJSON beside it encodes and decodes what is minted.
@@ -33,7 +35,7 @@ func BenchmarkJSON(b *testing.B) {
 	}
 }
 
-func tenClaims(b *testing.B) (*Program, SignIn) {
+func tenClaims(b *testing.B) (*Compiled, program.SignIn) {
 	claims := map[string]Claim{}
 	for i := range 4 {
 		claims[fmt.Sprintf("attribute_%d", i)] = Claim{Attribute: "custom:company_id"}
@@ -45,7 +47,7 @@ func tenClaims(b *testing.B) (*Program, SignIn) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return prog, SignIn{Attributes: map[string]string{"custom:company_id": "acme"}, Groups: []string{"owners", "auditors"}}
+	return prog, program.SignIn{Attributes: map[string]string{"custom:company_id": "acme"}, Groups: []string{"owners", "auditors"}}
 }
 
 // BenchmarkCheck decides about five rules.
@@ -66,7 +68,7 @@ authorizers:
         - {rule: "request.method == 'GET'"}
 `).Checker("A")
 	token := payload(b, `{"company_id": "acme", "tier": 3, "scope": "documents/read documents/write", "cognito:groups": ["owners", "editors"]}`)
-	request := Request{RouteKey: "GET /companies/{id}", Method: "GET", PathParameters: map[string]string{"id": "acme"}}
+	request := program.Request{RouteKey: "GET /companies/{id}", Method: "GET", PathParameters: map[string]string{"id": "acme"}}
 	b.ReportAllocs()
 	for b.Loop() {
 		if d := checker.Check(token, request); !d.Allowed {

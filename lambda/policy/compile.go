@@ -5,16 +5,13 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"math"
-	"reflect"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"cel.dev/cel-go/cel"
-	"cel.dev/cel-go/common/ast"
+
+	"github.com/claimsmith/claimsmith/lambda/internal/contract"
 )
 
 // compiler turns a Policy into a Program and collects every problem on the way.
@@ -23,11 +20,9 @@ type compiler struct {
 	unreadable map[string]bool // paths the parser has already complained of
 	problems   Problems
 	warnings   Problems
-	shipped    map[string][]byte   // expressions that were checked before
-	checked    map[string]*ast.AST // all of them
 }
 
-func newCompiler(s *source) *compiler { return &compiler{source: s, checked: map[string]*ast.AST{}} }
+func newCompiler(s *source) *compiler { return &compiler{source: s} }
 
 func (c *compiler) fail(path, format string, args ...any) {
 	c.problems = append(c.problems, c.source.problem(path, fmt.Sprintf(format, args...)))
@@ -39,16 +34,16 @@ func (c *compiler) warn(id, path, format string, args ...any) {
 	c.warnings = append(c.warnings, p)
 }
 
-func (c *compiler) policy(p *Policy) *Program {
-	prog := &Program{checkers: map[string]*Checker{}, params: slices.Clone(p.Params), budget: cmp.Or(p.TokenBudget, DefaultTokenBudget)}
+func (c *compiler) policy(p *Policy) *Compiled {
+	prog := &Compiled{authorizers: map[string]*authorizer{}, budget: cmp.Or(p.TokenBudget, DefaultTokenBudget)}
 	doc := *p
 	doc.source, doc.Claims, doc.Lookups = nil, map[string]Claim{}, nil
 
 	c.params(p.Params)
 	mint := c.language(mintVariables(p.Params, c.lookups(p, prog, &doc)))
 	minted := cognitoClaims()
-	for _, name := range sortedKeys(p.Claims) {
-		path := child("claims", name)
+	for _, name := range contract.SortedKeys(p.Claims) {
+		path := contract.Child("claims", name)
 		compiled, normal := c.claim(mint, name, path, p.Claims[name], 0)
 		doc.Claims[name] = normal
 		compiled.tokens = c.tokens(path, p.Claims[name].Tokens)
@@ -59,7 +54,7 @@ func (c *compiler) policy(p *Policy) *Program {
 				refused = true
 				break
 			}
-			if token == IDToken && slices.Contains(flatInID, name) && slices.Contains([]kind{objectKind, mapKind, listKind}, compiled.shape.kind) {
+			if token == IDToken && slices.Contains(contract.FlatInID, name) && slices.Contains([]contract.Kind{contract.Object, contract.Map, contract.List}, compiled.shape.Kind) {
 				c.fail(path, "claim %q of an ID token must be a string, number or boolean, not of type %s", name, compiled.shape)
 			}
 		}
@@ -68,7 +63,7 @@ func (c *compiler) policy(p *Policy) *Program {
 		}
 		prog.claims = append(prog.claims, compiled)
 		if slices.Contains(compiled.tokens, AccessToken) {
-			minted[name] = &field{shape: compiled.shape, optional: compiled.optional}
+			minted[name] = &contract.Field{Shape: compiled.shape, Optional: compiled.optional}
 		}
 	}
 	prog.suppress = c.suppressions(mint, p)
@@ -76,7 +71,7 @@ func (c *compiler) policy(p *Policy) *Program {
 	prog.scopes.suppress = c.scopes(mint, "scopes.suppress", p.Scopes.Suppress)
 	for i, s := range p.Scopes.Suppress {
 		if slices.ContainsFunc(p.Scopes.Add, func(a Scope) bool { return a.Scope == s.Scope && a.When == "" && s.When == "" }) {
-			c.fail(item("scopes.suppress", i), "scope %q is added too, always; Cognito lets the suppression win: remove one of the two", s.Scope)
+			c.fail(contract.Item("scopes.suppress", i), "scope %q is added too, always; Cognito lets the suppression win: remove one of the two", s.Scope)
 		}
 	}
 	c.groups(mint, p.Groups, prog)
@@ -86,14 +81,67 @@ func (c *compiler) policy(p *Policy) *Program {
 	prog.servers = prog.ResourceServers() // a copy, which the caller cannot change
 
 	check := c.language(checkVariables(p.Params, minted))
-	for _, name := range sortedKeys(p.Authorizers) {
-		prog.checkers[name] = c.authorizer(check, name, p.Authorizers[name], prog)
+	for _, name := range contract.SortedKeys(p.Authorizers) {
+		prog.authorizers[name] = c.authorizer(check, name, p.Authorizers[name], prog)
 	}
 	if len(c.problems) == 0 {
 		prog.document = marshal(doc)
-		prog.mint, prog.check, prog.checked = mint, check, c.checked
+		prog.mint, prog.check = mint, check
 	}
 	return prog
+}
+
+// claim is a compiled [Claim].
+type claim struct {
+	name, path  string
+	value       any
+	attribute   string
+	code        bool // own code sets it
+	as          As
+	expr, when  *expression
+	claims      []claim
+	required    bool
+	omitOnError bool
+	shape       *contract.Shape
+	declared    bool    // values are held against the shape
+	optional    bool    // may be absent from a token
+	tokens      []Token // of a claim that is not nested
+}
+
+// certain is the value of a claim that is the same in every token.
+func (c *claim) certain() (any, bool) {
+	if c.when != nil || c.value == nil {
+		return nil, false
+	}
+	return c.value, true
+}
+
+// suppression is a compiled [Suppression].
+type suppression struct {
+	claim, path string
+	tokens      []Token
+	when        *expression
+}
+
+// scope is a compiled [Scope].
+type scope struct {
+	name, path string
+	when       *expression
+}
+
+// refuseClaim says why a token cannot get a claim, and what to do instead. It is empty when it can.
+func refuseClaim(name string, c Claim, token Token) string {
+	if name == "aud" && token == AccessToken && c.Expr == "client.id" && c.When == "" {
+		return ""
+	}
+	return contract.RefuseClaim(name, contract.Token(token))
+}
+
+func appendNew(list []string, s string) []string {
+	if slices.Contains(list, s) {
+		return list
+	}
+	return append(list, s)
 }
 
 // tokens are the tokens of a claim or suppression, the default filled in.
@@ -102,14 +150,14 @@ func (c *compiler) tokens(path string, in []Token) []Token {
 		return []Token{AccessToken}
 	}
 	if len(in) == 0 {
-		c.fail(child(path, "tokens"), "names no token; allowed are %q and %q", AccessToken, IDToken)
+		c.fail(contract.Child(path, "tokens"), "names no token; allowed are %q and %q", AccessToken, IDToken)
 	}
 	for i, token := range in {
 		if slices.Contains(in[:i], token) {
-			c.fail(item(child(path, "tokens"), i), "%q is listed twice", token)
+			c.fail(contract.Item(contract.Child(path, "tokens"), i), "%q is listed twice", token)
 		}
-		if token != AccessToken && token != IDToken && !c.unreadable[item(child(path, "tokens"), i)] {
-			c.fail(item(child(path, "tokens"), i), "%q is unknown%s; allowed are %q and %q", token,
+		if token != AccessToken && token != IDToken && !c.unreadable[contract.Item(contract.Child(path, "tokens"), i)] {
+			c.fail(contract.Item(contract.Child(path, "tokens"), i), "%q is unknown%s; allowed are %q and %q", token,
 				DidYouMean(string(token), []string{string(AccessToken), string(IDToken)}), AccessToken, IDToken)
 		}
 	}
@@ -119,7 +167,7 @@ func (c *compiler) tokens(path string, in []Token) []Token {
 func (c *compiler) suppressions(mint *language, p *Policy) []suppression {
 	var out []suppression
 	for i, s := range p.Suppress {
-		path := item("suppress", i)
+		path := contract.Item("suppress", i)
 		if c.troubled(path) {
 			continue
 		}
@@ -128,13 +176,13 @@ func (c *compiler) suppressions(mint *language, p *Policy) []suppression {
 		for _, token := range compiled.tokens {
 			if mints && slices.Contains(orAccess(claim.Tokens), token) {
 				c.fail(path, "claim %q of the same token is minted too; Cognito lets the suppression win: remove one of the two", s.Claim)
-			} else if refusal := refuseSuppression(s.Claim, token); refusal != "" {
+			} else if refusal := contract.RefuseSuppression(s.Claim, contract.Token(token)); refusal != "" {
 				c.fail(path, "%s", refusal)
 				break
 			}
 		}
 		if s.When != "" {
-			compiled.when = c.condition(mint, child(path, "when"), s.When)
+			compiled.when = c.condition(mint, contract.Child(path, "when"), s.When)
 		}
 		out = append(out, compiled)
 	}
@@ -148,7 +196,7 @@ func orAccess(tokens []Token) []Token {
 	return tokens
 }
 
-func (c *compiler) groups(mint *language, g Groups, prog *Program) {
+func (c *compiler) groups(mint *language, g Groups, prog *Compiled) {
 	if g.Expr == "" {
 		if g.When != "" && !c.troubled("groups") {
 			c.fail("groups", "has a when but no expr; give an expression that yields the groups")
@@ -167,22 +215,22 @@ func (c *compiler) groups(mint *language, g Groups, prog *Program) {
 
 // sizes checks what is known before anybody signs in: the number of claims and scopes, and how large a token is at
 // least.
-func (c *compiler) sizes(p *Policy, prog *Program) {
-	if p.TokenBudget < 0 || p.TokenBudget > 0 && p.TokenBudget < tokenSize(cognitoPayload) {
-		c.fail("tokenBudget", "%d bytes are too few: Cognito's own claims take about %d", p.TokenBudget, tokenSize(cognitoPayload))
+func (c *compiler) sizes(p *Policy, prog *Compiled) {
+	if p.TokenBudget < 0 || p.TokenBudget > 0 && p.TokenBudget < contract.TokenSize(contract.CognitoPayload) {
+		c.fail("tokenBudget", "%d bytes are too few: Cognito's own claims take about %d", p.TokenBudget, contract.TokenSize(contract.CognitoPayload))
 		return
 	}
-	count := cognitoClaimCount + len(p.Scopes.Add)
-	var parts []part
+	count := contract.CognitoClaimCount + len(p.Scopes.Add)
+	var parts []contract.Part
 	for i := range prog.claims {
 		claim := &prog.claims[i]
 		count += len(claim.tokens)
 		if v, ok := claim.certain(); ok && slices.Contains(claim.tokens, AccessToken) {
-			parts = append(parts, part{claim.path, quotedSize(claim.name) + 2 + jsonSize(v)})
+			parts = append(parts, contract.ClaimPart(claim.name, v))
 		}
 	}
-	if count > maxClaims {
-		c.fail("claims", "there may be %d claims and scopes in a user's tokens; Cognito's quota is %d", count, maxClaims)
+	if count > contract.MaxClaims {
+		c.fail("claims", "there may be %d claims and scopes in a user's tokens; Cognito's quota is %d", count, contract.MaxClaims)
 	}
 	var scopes []string
 	for _, s := range p.Scopes.Add {
@@ -190,8 +238,8 @@ func (c *compiler) sizes(p *Policy, prog *Program) {
 			scopes = append(scopes, s.Scope)
 		}
 	}
-	parts = append(parts, part{"scopes", listSize(scopes)})
-	if problem := overBudget(prog.budget, parts); problem != "" {
+	parts = append(parts, contract.ListPart("scopes", scopes))
+	if problem := contract.OverBudget(prog.budget, parts); problem != "" {
 		c.fail("tokenBudget", "%s; make them smaller, or raise tokenBudget if what carries the token allows it", problem)
 	}
 }
@@ -200,7 +248,7 @@ var paramName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
 
 func (c *compiler) params(names []string) {
 	for i, name := range names {
-		path := item("params", i)
+		path := contract.Item("params", i)
 		switch {
 		case c.unreadable[path]:
 		case !paramName.MatchString(name):
@@ -215,24 +263,24 @@ func (c *compiler) params(names []string) {
 func (c *compiler) claim(mint *language, name, path string, in Claim, depth int) (claim, Claim) {
 	out := claim{name: name, path: path, required: in.Required, omitOnError: in.OnError == Omit, shape: dynShape}
 	normal := in
-	if depth > maxDepth {
-		c.fail(path, "claims are nested more than %d deep", maxDepth)
+	if depth > contract.MaxDepth {
+		c.fail(path, "claims are nested more than %d deep", contract.MaxDepth)
 		return out, normal
 	}
 	if depth > 0 && in.Tokens != nil {
-		c.fail(child(path, "tokens"), "a nested claim is where the outer one is; remove it, or give it to the outer claim")
+		c.fail(contract.Child(path, "tokens"), "a nested claim is where the outer one is; remove it, or give it to the outer claim")
 	}
 	if in.OnError != "" && in.OnError != Deny && in.OnError != Omit {
-		c.fail(child(path, "onError"), "%q is unknown%s; allowed are %q and %q", in.OnError,
+		c.fail(contract.Child(path, "onError"), "%q is unknown%s; allowed are %q and %q", in.OnError,
 			DidYouMean(string(in.OnError), []string{string(Deny), string(Omit)}), Deny, Omit)
 	}
 	if in.When != "" {
-		out.when = c.condition(mint, child(path, "when"), in.When)
+		out.when = c.condition(mint, contract.Child(path, "when"), in.When)
 	}
 	var sources []string
 	if in.Value != nil {
 		sources = append(sources, "value")
-		out.value, out.shape = c.literal(child(path, "value"), path, in.Value)
+		out.value, out.shape = c.literal(contract.Child(path, "value"), path, in.Value)
 		normal.Value = out.value
 	}
 	if in.Attribute != "" {
@@ -240,19 +288,19 @@ func (c *compiler) claim(mint *language, name, path string, in Claim, depth int)
 		out.attribute, out.optional = in.Attribute, true
 		out.as, out.shape = c.as(path, in.As)
 	} else if in.As != "" {
-		c.fail(child(path, "as"), "is about how an attribute is read; remove it, or give an attribute")
+		c.fail(contract.Child(path, "as"), "is about how an attribute is read; remove it, or give an attribute")
 	}
 	if in.Expr != "" {
 		sources = append(sources, "expr")
-		out.expr, out.shape, out.optional = c.value(mint, child(path, "expr"), in.Expr)
+		out.expr, out.shape, out.optional = c.value(mint, contract.Child(path, "expr"), in.Expr)
 	}
 	if in.Code {
 		sources = append(sources, "code")
 		out.code, out.optional = true, true
 		switch {
 		case depth > 0:
-			c.fail(child(path, "code"), "code sets whole claims; give it to the outermost one, with its type")
-		case in.Type.IsZero() && !c.troubled(child(path, "type")):
+			c.fail(contract.Child(path, "code"), "code sets whole claims; give it to the outermost one, with its type")
+		case in.Type.IsZero() && !c.troubled(contract.Child(path, "type")):
 			c.fail(path, "is set by code, so nothing is known of it: give its type, or type: any")
 		case in.When != "" || in.OnError != "":
 			c.fail(path, "is set by code, which decides itself: when and onError do not apply")
@@ -264,16 +312,16 @@ func (c *compiler) claim(mint *language, name, path string, in Claim, depth int)
 	if in.Claims != nil {
 		sources = append(sources, "claims")
 		normal.Claims = map[string]Claim{}
-		fields := map[string]*field{}
+		fields := map[string]*contract.Field{}
 		out.optional = true
-		for _, key := range sortedKeys(in.Claims) {
+		for _, key := range contract.SortedKeys(in.Claims) {
 			if key == "" {
 				c.fail(path, "a nested claim needs a name")
 			}
-			nestedClaim, nestedNormal := c.claim(mint, key, nested(path, key), in.Claims[key], depth+1)
+			nestedClaim, nestedNormal := c.claim(mint, key, contract.Nested(path, key), in.Claims[key], depth+1)
 			out.claims = append(out.claims, nestedClaim)
 			normal.Claims[key] = nestedNormal
-			fields[key] = &field{shape: nestedClaim.shape, optional: nestedClaim.optional}
+			fields[key] = &contract.Field{Shape: nestedClaim.shape, Optional: nestedClaim.optional}
 			out.optional = out.optional && nestedClaim.optional
 		}
 		if len(in.Claims) == 0 && !c.unreadable[path] {
@@ -295,22 +343,22 @@ func (c *compiler) claim(mint *language, name, path string, in Claim, depth int)
 }
 
 // as is how an attribute is read, and the shape of what that yields.
-func (c *compiler) as(path string, as As) (As, *shape) {
-	shapes := map[As]*shape{
+func (c *compiler) as(path string, as As) (As, *contract.Shape) {
+	shapes := map[As]*contract.Shape{
 		AsString: stringShape, AsList: stringsShape, AsInt: intShape, AsDouble: doubleShape, AsBool: boolShape, AsJSON: dynShape,
 	}
 	s, known := shapes[cmp.Or(as, AsString)]
 	if !known {
 		names := []string{string(AsString), string(AsList), string(AsInt), string(AsDouble), string(AsBool), string(AsJSON)}
-		c.fail(child(path, "as"), "%q is unknown%s; allowed are %s", as, DidYouMean(string(as), names), quoteList(names))
+		c.fail(contract.Child(path, "as"), "%q is unknown%s; allowed are %s", as, DidYouMean(string(as), names), quoteList(names))
 		return AsString, dynShape
 	}
 	return cmp.Or(as, AsString), s
 }
 
 // declared is the shape that a claim declares, and whether its values must be held against it.
-func (c *compiler) declared(path string, in Claim, inferred *shape) (*shape, bool) {
-	at := child(path, "type")
+func (c *compiler) declared(path string, in Claim, inferred *contract.Shape) (*contract.Shape, bool) {
+	at := contract.Child(path, "type")
 	if in.Expr == "" && in.As != AsJSON && !in.Code {
 		c.fail(at, "is for an expr, for an attribute that is read as json, or for code; the type of anything else is known")
 		return inferred, false
@@ -319,7 +367,7 @@ func (c *compiler) declared(path string, in Claim, inferred *shape) (*shape, boo
 	switch {
 	case problem != "":
 		c.fail(at, "%s", problem)
-	case !inferred.mayBe(s):
+	case !mayBe(inferred, s):
 		c.fail(at, "is %s, but the expression yields %s", s, inferred)
 	}
 	return s, true
@@ -336,7 +384,7 @@ func (c *compiler) troubled(path string) bool {
 }
 
 // value compiles an expression that yields a claim's value.
-func (c *compiler) value(l *language, path, text string) (*expression, *shape, bool) {
+func (c *compiler) value(l *language, path, text string) (*expression, *contract.Shape, bool) {
 	e := c.expression(l, path, text)
 	if e == nil {
 		return nil, dynShape, false
@@ -358,24 +406,22 @@ func (c *compiler) condition(l *language, path, text string) *expression {
 	return e
 }
 
-var blank = regexp.MustCompile(`\s`)
-
 func (c *compiler) scopes(mint *language, path string, in []Scope) []scope {
 	var out []scope
 	for i, s := range in {
-		path := item(path, i)
+		path := contract.Item(path, i)
 		switch {
 		case c.troubled(path):
 		case s.Scope == "":
 			c.fail(path, "has no scope; give its name, such as \"documents/read\"")
-		case blank.MatchString(s.Scope):
+		case contract.HasBlank(s.Scope):
 			c.fail(path, "scope %q contains a blank; write one entry for each scope", s.Scope)
 		case slices.ContainsFunc(in[:i], func(earlier Scope) bool { return earlier.Scope == s.Scope && earlier.When == "" }):
 			c.fail(path, "scope %q is listed before, without a condition; remove one of the two", s.Scope)
 		}
 		compiled := scope{name: s.Scope, path: path}
 		if s.When != "" {
-			compiled.when = c.condition(mint, child(path, "when"), s.When)
+			compiled.when = c.condition(mint, contract.Child(path, "when"), s.When)
 		}
 		out = append(out, compiled)
 	}
@@ -388,18 +434,18 @@ var (
 	routeParameter = regexp.MustCompile(`\{([^{}+]+)\+?\}`)
 )
 
-func (c *compiler) authorizer(check *language, name string, in Authorizer, prog *Program) *Checker {
-	path := child("authorizers", name)
-	out := &Checker{name: name, routes: map[string][]rule{}}
+func (c *compiler) authorizer(check *language, name string, in Authorizer, prog *Compiled) *authorizer {
+	path := contract.Child("authorizers", name)
+	out := &authorizer{name: name, routes: map[string][]rule{}}
 	if !authorizerName.MatchString(name) {
 		c.fail(path, "authorizer %q: a name is a letter followed by letters and digits, since it becomes part of construct ids", name)
 	}
 	if len(in.Default) == 0 && len(in.Routes) == 0 && !c.troubled(path) {
 		c.fail(path, "has no rules, so it would refuse every request; give it default or routes")
 	}
-	out.defaults = c.rules(check, child(path, "default"), in.Default, nil)
-	for _, key := range sortedKeys(in.Routes) {
-		path := child(child(path, "routes"), key)
+	out.defaults = c.rules(check, contract.Child(path, "default"), in.Default, nil)
+	for _, key := range contract.SortedKeys(in.Routes) {
+		path := contract.Child(contract.Child(path, "routes"), key)
 		if !routeKey.MatchString(key) {
 			c.fail(path, "%q is no route key; write a method in capitals and a path, such as \"GET /documents/{id}\", or \"$default\"", key)
 		}
@@ -408,14 +454,14 @@ func (c *compiler) authorizer(check *language, name string, in Authorizer, prog 
 		}
 		out.routes[key] = c.rules(check, path, in.Routes[key], &key)
 	}
-	out.context = c.context(check, child(path, "context"), in.Context, prog)
-	out.idTokens = c.idTokens(child(path, "idTokens"), in.IDTokens, out, prog)
+	out.context = c.context(check, contract.Child(path, "context"), in.Context, prog)
+	out.idTokens = c.idTokens(contract.Child(path, "idTokens"), in.IDTokens, out, prog)
 	out.derive(check)
 	return out
 }
 
 // context is what of the token the backend gets to know.
-func (c *compiler) context(check *language, path string, in []string, prog *Program) []string {
+func (c *compiler) context(check *language, path string, in []string, prog *Compiled) []string {
 	names := []string{"sub", "client_id", "scopes"}
 	if in == nil {
 		names = append(names, "groups")
@@ -426,12 +472,12 @@ func (c *compiler) context(check *language, path string, in []string, prog *Prog
 		}
 		return names
 	}
-	known := sortedKeys(check.vars["claims"].fields)
+	known := contract.SortedKeys(check.vars["claims"].Fields)
 	for i, name := range in {
 		if slices.Contains(in[:i], name) {
-			c.fail(item(path, i), "claim %q is listed twice", name)
+			c.fail(contract.Item(path, i), "claim %q is listed twice", name)
 		}
-		if path := item(path, i); !slices.Contains(known, name) && !c.unreadable[path] {
+		if path := contract.Item(path, i); !slices.Contains(known, name) && !c.unreadable[path] {
 			c.fail(path, "no claim %q is minted, nor does Cognito put it into an access token%s", name, DidYouMean(name, known))
 		}
 		names = appendNew(names, name)
@@ -443,14 +489,14 @@ func (c *compiler) context(check *language, path string, in []string, prog *Prog
 func (c *compiler) rules(check *language, path string, in []Rule, route *string) []rule {
 	var out []rule
 	for i, r := range in {
-		path := item(path, i)
+		path := contract.Item(path, i)
 		if r.Rule == "" {
 			if !c.troubled(path) {
 				c.fail(path, "has no rule; give an expression that is true when the request is allowed")
 			}
 			continue
 		}
-		e := c.condition(check, child(path, "rule"), r.Rule)
+		e := c.condition(check, contract.Child(path, "rule"), r.Rule)
 		if e == nil {
 			continue
 		}
@@ -458,7 +504,7 @@ func (c *compiler) rules(check *language, path string, in []Rule, route *string)
 		if r.Message == "" {
 			compiled.message = strings.Join(strings.Fields(r.Rule), " ")
 		}
-		c.examine(check, child(path, "rule"), &compiled, route)
+		c.examine(check, contract.Child(path, "rule"), &compiled, route)
 		out = append(out, compiled)
 	}
 	return out
@@ -467,14 +513,14 @@ func (c *compiler) rules(check *language, path string, in []Rule, route *string)
 // examine looks at how a rule reads its environment.
 func (c *compiler) examine(check *language, path string, r *rule, route *string) {
 	e := r.expression
+	// A decision makes only what rules read of the token and of the request.
+	single := map[string]string{"claims": "single claims, such as claims.client_id", "request": "single fields, such as request.method"}
 	for _, read := range e.reads {
 		switch {
+		case len(read.names) == 1 && single[read.names[0]] != "":
+			c.problems = append(c.problems, c.source.problemIn(path, e.text, read.line, read.column,
+				fmt.Sprintf("reads %s as a whole; read %s", read.names[0], single[read.names[0]])))
 		case read.names[0] == "claims":
-			if len(read.names) == 1 {
-				c.problems = append(c.problems, c.source.problemIn(path, e.text, read.line, read.column,
-					"reads claims as a whole; read single claims, such as claims.client_id"))
-				continue
-			}
 			r.claims = append(r.claims, read.names[1])
 		case len(read.names) > 2 && read.names[0] == "request" && read.names[1] == "headers":
 			if name := read.names[2]; name != strings.ToLower(name) {
@@ -500,111 +546,43 @@ func (c *compiler) examine(check *language, path string, r *rule, route *string)
 	r.claims = slices.Compact(r.claims)
 }
 
-// literal normalises a literal claim value: string, bool, int64, float64, []any or map[string]any. at is the claim's
-// path, which names the type of objects.
-func (c *compiler) literal(path, at string, v any) (any, *shape) {
-	normal := c.normalise(path, reflect.ValueOf(v), 0, false)
+// literal normalises a literal claim value, see [contract.Value]. at is the claim's path, which names the type of objects.
+func (c *compiler) literal(path, at string, v any) (any, *contract.Shape) {
+	normal := contract.Normalise(path, v, func(path, message string) {
+		if !c.unreadable[path] {
+			c.fail(path, "%s", message)
+		}
+	})
+	c.largeIntegers(path, normal)
 	return normal, literalShape(normal, at)
 }
 
-func (c *compiler) normalise(path string, v reflect.Value, depth int, inList bool) any {
-	for v.IsValid() && (v.Kind() == reflect.Interface || v.Kind() == reflect.Pointer) {
-		v = v.Elem()
-	}
-	if !v.IsValid() {
-		if !c.unreadable[path] {
-			c.fail(path, "is null, which Cognito documents no way to carry; leave it out or give a value")
+// largeIntegers warns of integers that JavaScript cannot hold.
+func (c *compiler) largeIntegers(path string, v any) {
+	switch v := v.(type) {
+	case int64:
+		if v > 1<<53 || v < -1<<53 {
+			c.warn("largeInteger:"+inID(path), path, "%d is carried exactly, but JavaScript readers of the token round integers beyond 2^53; mint a string if they must not", v)
 		}
-		return nil
-	}
-	if depth > maxDepth {
-		c.fail(path, "is nested more than %d deep", maxDepth)
-		return nil
-	}
-	if inList && (v.Kind() == reflect.Map || v.Kind() == reflect.Slice || v.Kind() == reflect.Array) {
-		c.fail(path, "is a list or object inside a list, which Cognito documents no way to carry; use an object with names instead")
-		return nil
-	}
-	if n, ok := v.Interface().(json.Number); ok {
-		if i, err := n.Int64(); err == nil {
-			v = reflect.ValueOf(i)
-		} else if f, err := n.Float64(); err == nil {
-			v = reflect.ValueOf(f)
+	case []any:
+		for i, e := range v {
+			c.largeIntegers(contract.Item(path, i), e)
+		}
+	case map[string]any:
+		for _, key := range contract.SortedKeys(v) {
+			c.largeIntegers(contract.Child(path, key), v[key])
 		}
 	}
-	switch v.Kind() {
-	case reflect.String:
-		return v.String()
-	case reflect.Bool:
-		return v.Bool()
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		if i := v.Int(); i > 1<<53 || i < -1<<53 {
-			c.warn("largeInteger:"+inID(path), path, "%d is carried exactly, but JavaScript readers of the token round integers beyond 2^53; mint a string if they must not", i)
-		}
-		return v.Int()
-	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		if v.Uint() <= math.MaxInt64 {
-			return c.normalise(path, reflect.ValueOf(int64(v.Uint())), depth, inList)
-		}
-		c.fail(path, "is beyond a 64-bit integer; mint a string")
-	case reflect.Float32, reflect.Float64:
-		if f := v.Float(); !math.IsInf(f, 0) && !math.IsNaN(f) {
-			return f
-		}
-		c.fail(path, "%v is no number that JSON can carry", v.Float())
-	case reflect.Slice, reflect.Array:
-		list := make([]any, v.Len())
-		for i := range list {
-			list[i] = c.normalise(item(path, i), v.Index(i), depth+1, true)
-		}
-		return list
-	case reflect.Map:
-		if v.Type().Key().Kind() != reflect.String {
-			c.fail(path, "has keys of type %s; the keys of an object are strings", v.Type().Key())
-			return nil
-		}
-		object := make(map[string]any, v.Len())
-		keys := map[string]reflect.Value{}
-		for k, e := range v.Seq2() {
-			keys[k.String()] = e
-		}
-		for _, key := range sortedKeys(keys) {
-			object[key] = c.normalise(child(path, key), keys[key], depth+1, false)
-		}
-		return object
-	default:
-		c.fail(path, "has type %s; allowed are strings, numbers, booleans, lists and maps with string keys", v.Type())
-	}
-	return nil
 }
 
 // marshal writes the document of a policy that compiled. Floats keep their decimal point, so that they are read as
 // floats again.
 func marshal(p Policy) []byte {
-	var exact func(v any) any
-	exact = func(v any) any {
-		switch v := v.(type) {
-		case float64:
-			text := strconv.FormatFloat(v, 'g', -1, 64)
-			if !strings.ContainsAny(text, ".e") {
-				text += ".0"
-			}
-			return json.RawMessage(text)
-		case []any:
-			list := slices.Clone(v)
-			for i := range list {
-				list[i] = exact(list[i])
-			}
-			return list
-		case map[string]any:
-			object := maps.Clone(v)
-			for key := range object {
-				object[key] = exact(object[key])
-			}
-			return object
-		default:
-			return v
+	exact := func(v any) any {
+		if v == nil {
+			return nil
 		}
+		return contract.Value{V: v}
 	}
 	var claims func(in map[string]Claim) map[string]Claim
 	claims = func(in map[string]Claim) map[string]Claim {

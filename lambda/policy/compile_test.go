@@ -176,6 +176,8 @@ p.yaml:1:109: claims.d.expr: yields null, which Cognito cannot carry: a token ca
 		{"too costly", "claims: {a: {expr: \"user.groups.all(a, user.groups.all(b, user.groups.all(c, a + b != c)))\"}}",
 			`p.yaml:1:20: claims.a.expr: the expression may cost 84060603 steps; at most 10000000 are allowed: avoid loops inside loops and repeated text operations`},
 		{"regular expression", "claims: {a: {expr: \"user.name.matches('(')\"}}", "p.yaml:1:20: claims.a.expr: cannot be evaluated: error parsing regexp: missing closing ): `(`"},
+		{"a constant that no map has as a key", "claims: {a: {expr: \"{b'a': 1}.size()\"}}", `p.yaml:1:20: claims.a.expr: cannot be evaluated: a constant in it is not allowed there`},
+		{"a value that no policy has", "claims: {a: {expr: 'google.protobuf.Int64Value{value: 1} == 1'}}", `p.yaml:1:20: claims.a.expr: cannot be evaluated: there are no values of type google.protobuf.Int64Value`},
 		{"block and folded text", `claims:
   a:
     expr: |
@@ -254,6 +256,10 @@ p.yaml:1:37: authorizers.A.default[0].rule: reads claims as a whole; read single
 p.yaml:1:47: authorizers.A.default[0].rule: reads claims as a whole; read single claims, such as claims.client_id
     claims == claims
               ^`},
+		{"the request as a whole", "authorizers: {A: {default: [{rule: '[request].size() == 1'}]}}", `
+p.yaml:1:38: authorizers.A.default[0].rule: reads request as a whole; read single fields, such as request.method
+    [request].size() == 1
+     ^`},
 		{"path parameter", "authorizers: {A: {routes: {'GET /c/{companyId}': [{rule: \"request.pathParameters.companyid == 'x'\"}], 'GET /d': [{rule: \"request.pathParameters['id'] == 'x'\"}]}}}", `
 p.yaml:1:81: authorizers.A.routes["GET /c/{companyId}"][0].rule: route "GET /c/{companyId}" has no path parameter "companyid"; it has "companyId" (did you mean "companyId"?)
     request.pathParameters.companyid == 'x'

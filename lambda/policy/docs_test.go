@@ -14,6 +14,7 @@ import (
 
 	"github.com/claimsmith/claimsmith/lambda/policy"
 	"github.com/claimsmith/claimsmith/lambda/policy/policytest"
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 // The documentation of the language is its tests: every fenced block in docs/policy.md, docs/cookbook.md and docs/security.md is run. The
@@ -101,8 +102,8 @@ type page struct {
 	name     string
 	blocks   []block
 	policies int
-	text     string          // the latest policy
-	program  *policy.Program // likewise; nil when it does not compile
+	text     string           // the latest policy
+	compiled *policy.Compiled // likewise; nil when it does not compile
 }
 
 func (d *page) run(t *testing.T) {
@@ -136,7 +137,7 @@ func (d *page) run(t *testing.T) {
 }
 
 func (d *page) policy(t *testing.T, b block, next string) {
-	d.program, d.text = nil, b.text
+	d.compiled, d.text = nil, b.text
 	if b.in != "" {
 		indent := ""
 		d.text = ""
@@ -150,12 +151,12 @@ func (d *page) policy(t *testing.T, b block, next string) {
 	}
 	p, err := policy.Parse("claims.yaml", []byte(d.text))
 	if err == nil {
-		d.program, err = policy.Compile(p)
+		d.compiled, err = policy.Compile(p)
 	}
 	problems, warnings := "", ""
 	if err != nil {
 		problems = err.Error() + "\n"
-	} else if w := policy.Problems(d.program.Warnings()); len(w) > 0 {
+	} else if w := policy.Problems(d.compiled.Warnings()); len(w) > 0 {
 		warnings = w.Error() + "\n"
 	}
 	for kind, got := range map[string]string{"text problems": problems, "text warnings": warnings} {
@@ -192,11 +193,11 @@ func (d *page) expressions(t *testing.T, b block) {
 
 // test runs cases of policytest on the policy.
 func (d *page) test(t *testing.T, b block) {
-	if d.program == nil {
+	if d.compiled == nil {
 		t.Fatal("follows no policy that compiles")
 	}
 	// The line breaks in front make the lines in messages those of the page.
-	cases, err := policytest.Load(d.program, d.name, []byte(strings.Repeat("\n", b.line-1)+b.text))
+	cases, err := policytest.Load(d.compiled, d.name, []byte(strings.Repeat("\n", b.line-1)+b.text))
 	if err != nil {
 		t.Fatalf("\n%v", err)
 	}
@@ -209,12 +210,12 @@ func (d *page) test(t *testing.T, b block) {
 
 // context compares what an authorizer tells the backend about a user with what the page says.
 func (d *page) context(t *testing.T, b block) {
-	checker, ok := d.program.Checker(strings.TrimPrefix(b.info, contextOf))
+	checker, ok := d.compiled.Checker(strings.TrimPrefix(b.info, contextOf))
 	if !ok {
 		t.Fatalf("the policy has no authorizer for %q", b.info)
 	}
 	payload := map[string]any{"sub": "3f1c7a52", "client_id": "web", "scope": "openid", "cognito:groups": []string{"owners"}, "exp": 1}
-	maps.Copy(payload, d.program.Mint(policy.SignIn{}).Access)
+	maps.Copy(payload, d.compiled.Mint(program.SignIn{}).Access)
 	got, err := json.Marshal(maps.Collect(checker.Context(decode(t, payload).(map[string]any))))
 	if err != nil {
 		t.Fatal(err)

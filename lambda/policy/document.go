@@ -42,6 +42,10 @@ type Policy struct {
 	source *source // where the document was read from; nil for Go values
 }
 
+// DefaultTokenBudget is the size in bytes that an access token may have by default. API Gateway allows 10,240 bytes of
+// headers in all, so that 3 KiB are left for the others, cookies included.
+const DefaultTokenBudget = 7 << 10
+
 // Lookup says which row of a DynamoDB table, or which rows, expressions of claims, scopes and groups read as
 // lookup.<name>. Names are a letter followed by letters, digits and underscores.
 //

@@ -9,130 +9,67 @@ import (
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/ext"
 	"cel.dev/cel-go/parser"
+
+	"github.com/claimsmith/claimsmith/lambda/internal/contract"
 )
-
-// SignIn is what minting knows about one token request. Expressions see it under the names given here.
-type SignIn struct {
-	// UserName is user.name.
-	UserName string
-
-	// Attributes are user.attributes: all text, as Cognito hands them over. Empty for machines.
-	Attributes map[string]string
-
-	// Groups are user.groups. Empty for machines.
-	Groups []string
-
-	// ClientID is client.id, the app client.
-	ClientID string
-
-	// Machine is client.is_machine: the token is for the client itself (client credentials), not for a user.
-	Machine bool
-
-	// ClientMetadata is client.metadata. The caller chooses it freely and Cognito does not check it: it is no ground to
-	// grant anything on.
-	ClientMetadata map[string]string
-
-	// Scopes are scopes: those that the user requested and the client may have.
-	Scopes []string
-
-	// TriggerSource is trigger.source. AWS's own pages disagree on which value means what, so it does not tell refresh
-	// from sign-in nor federated from local users.
-	TriggerSource string
-
-	// PoolID and PoolRegion are pool.id and pool.region.
-	PoolID, PoolRegion string
-
-	// Params are params: the deploy-time values of [Policy.Params].
-	Params map[string]string
-
-	// Found is what [Program.Lookups] came to, by the lookup's name. Expressions see the rows as lookup.<name>.
-	Found map[string]Found
-}
-
-// Request is the request that a rule decides about. Expressions see it as request.
-type Request struct {
-	// Method is request.method, such as "GET".
-	Method string
-
-	// Path is request.path: the path as the client sent it, with the stage where the API has one in its URL.
-	Path string
-
-	// RouteKey is request.routeKey: the route that API Gateway chose, such as "GET /documents/{id}".
-	RouteKey string
-
-	// PathParameters are request.pathParameters, by the names in the route key.
-	PathParameters map[string]string
-
-	// QueryParameters are request.queryParameters. Several values of one name are joined with commas, as HTTP APIs do.
-	QueryParameters map[string]string
-
-	// Headers are request.headers, by lower-case name.
-	Headers map[string]string
-
-	// SourceIP is request.sourceIp: the address of the immediate client.
-	SourceIP string
-
-	// Params are params: the deploy-time values of [Policy.Params].
-	Params map[string]string
-}
 
 // Objects of the environments. Their names appear in problems.
 var (
-	stringMap = &shape{kind: mapKind, elem: stringShape}
+	stringMap = &contract.Shape{Kind: contract.Map, Elem: stringShape}
 
-	userShape = objectOf("user", map[string]*field{
-		"name":       {shape: stringShape},
-		"attributes": {shape: stringMap},
-		"groups":     {shape: stringsShape},
+	userShape = objectOf("user", map[string]*contract.Field{
+		"name":       {Shape: stringShape},
+		"attributes": {Shape: stringMap},
+		"groups":     {Shape: stringsShape},
 	})
-	clientShape  = objectOf("client", map[string]*field{"id": {shape: stringShape}, "is_machine": {shape: boolShape}, "metadata": {shape: stringMap}})
-	triggerShape = objectOf("trigger", map[string]*field{"source": {shape: stringShape}})
-	poolShape    = objectOf("pool", map[string]*field{"id": {shape: stringShape}, "region": {shape: stringShape}})
+	clientShape  = objectOf("client", map[string]*contract.Field{"id": {Shape: stringShape}, "is_machine": {Shape: boolShape}, "metadata": {Shape: stringMap}})
+	triggerShape = objectOf("trigger", map[string]*contract.Field{"source": {Shape: stringShape}})
+	poolShape    = objectOf("pool", map[string]*contract.Field{"id": {Shape: stringShape}, "region": {Shape: stringShape}})
 
-	requestShape = objectOf("request", map[string]*field{
-		"method":          {shape: stringShape},
-		"path":            {shape: stringShape},
-		"routeKey":        {shape: stringShape},
-		"pathParameters":  {shape: stringMap},
-		"queryParameters": {shape: stringMap},
-		"headers":         {shape: stringMap},
-		"sourceIp":        {shape: stringShape},
+	requestShape = objectOf("request", map[string]*contract.Field{
+		"method":          {Shape: stringShape},
+		"path":            {Shape: stringShape},
+		"routeKey":        {Shape: stringShape},
+		"pathParameters":  {Shape: stringMap},
+		"queryParameters": {Shape: stringMap},
+		"headers":         {Shape: stringMap},
+		"sourceIp":        {Shape: stringShape},
 	})
 )
 
 // cognitoClaims are the claims that Cognito itself puts into an access token, as rules see them. Only those that every
 // access token has are not optional; groups and scopes are always there, empty when the token has none, and so is
 // is_machine, which is made of what a token has (see claimOf).
-func cognitoClaims() map[string]*field {
-	return map[string]*field{
-		"sub":        {shape: stringShape}, // AWS's pages disagree on whether machine tokens have it; a rule that needs it denies without
-		"iss":        {shape: stringShape},
-		"client_id":  {shape: stringShape},
-		"token_use":  {shape: stringShape},
-		"jti":        {shape: stringShape},
-		"scope":      {shape: stringShape},
-		"exp":        {shape: intShape},
-		"iat":        {shape: intShape},
-		"auth_time":  {shape: intShape},
-		"version":    {shape: intShape},
-		"groups":     {shape: stringsShape}, // cognito:groups
-		"scopes":     {shape: stringsShape}, // scope, split
-		"is_machine": {shape: boolShape},
-		"username":   {shape: stringShape, optional: true},
-		"origin_jti": {shape: stringShape, optional: true},
-		"event_id":   {shape: stringShape, optional: true},
-		"device_key": {shape: stringShape, optional: true},
-		"aud":        {shape: dynShape, optional: true},
-		"acr":        {shape: stringShape, optional: true},
-		"amr":        {shape: stringsShape, optional: true},
+func cognitoClaims() map[string]*contract.Field {
+	return map[string]*contract.Field{
+		"sub":        {Shape: stringShape}, // AWS's pages disagree on whether machine tokens have it; a rule that needs it denies without
+		"iss":        {Shape: stringShape},
+		"client_id":  {Shape: stringShape},
+		"token_use":  {Shape: stringShape},
+		"jti":        {Shape: stringShape},
+		"scope":      {Shape: stringShape},
+		"exp":        {Shape: intShape},
+		"iat":        {Shape: intShape},
+		"auth_time":  {Shape: intShape},
+		"version":    {Shape: intShape},
+		"groups":     {Shape: stringsShape}, // cognito:groups
+		"scopes":     {Shape: stringsShape}, // scope, split
+		"is_machine": {Shape: boolShape},
+		"username":   {Shape: stringShape, Optional: true},
+		"origin_jti": {Shape: stringShape, Optional: true},
+		"event_id":   {Shape: stringShape, Optional: true},
+		"device_key": {Shape: stringShape, Optional: true},
+		"aud":        {Shape: dynShape, Optional: true},
+		"acr":        {Shape: stringShape, Optional: true},
+		"amr":        {Shape: stringsShape, Optional: true},
 	}
 }
 
 // variables are the names that an expression may use, with their shapes.
-type variables map[string]*shape
+type variables map[string]*contract.Shape
 
 // mintVariables are the names that minting knows. lookup is nil for the expressions that say what to look up.
-func mintVariables(params []string, lookup *shape) variables {
+func mintVariables(params []string, lookup *contract.Shape) variables {
 	vars := variables{
 		"user":    userShape,
 		"client":  clientShape,
@@ -147,19 +84,7 @@ func mintVariables(params []string, lookup *shape) variables {
 	return vars
 }
 
-// mintEnvironment are the values of those names, but for lookup.
-func mintEnvironment(in SignIn) map[string]any {
-	return map[string]any{
-		"user":    map[string]any{"name": in.UserName, "attributes": orEmpty(in.Attributes), "groups": in.Groups},
-		"client":  map[string]any{"id": in.ClientID, "is_machine": in.Machine, "metadata": orEmpty(in.ClientMetadata)},
-		"scopes":  in.Scopes,
-		"trigger": map[string]any{"source": in.TriggerSource},
-		"pool":    map[string]any{"id": in.PoolID, "region": in.PoolRegion},
-		"params":  orEmpty(in.Params),
-	}
-}
-
-func checkVariables(params []string, claims map[string]*field) variables {
+func checkVariables(params []string, claims map[string]*contract.Field) variables {
 	return variables{
 		"claims":  objectOf("claims", claims),
 		"request": requestShape,
@@ -167,10 +92,10 @@ func checkVariables(params []string, claims map[string]*field) variables {
 	}
 }
 
-func paramsShape(params []string) *shape {
-	fields := map[string]*field{}
+func paramsShape(params []string) *contract.Shape {
+	fields := map[string]*contract.Field{}
 	for _, name := range params {
-		fields[name] = &field{shape: stringShape}
+		fields[name] = &contract.Field{Shape: stringShape}
 	}
 	return objectOf("params", fields)
 }
@@ -219,11 +144,11 @@ func (vars variables) environment() (*cel.Env, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &provider{Registry: registry, objects: map[string]*shape{}}
+	p := &provider{Registry: registry, objects: map[string]*contract.Shape{}}
 	options := []cel.EnvOption{cel.CustomTypeProvider(p), cel.CustomTypeAdapter(registry)}
 	for name, s := range vars {
 		p.add(s)
-		options = append(options, cel.Variable(name, s.celType()))
+		options = append(options, cel.Variable(name, celType(s)))
 	}
 	return base.Extend(options...)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/claimsmith/claimsmith/lambda/policy"
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 const document = `
@@ -24,19 +25,19 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	program, err := policy.Compile(p)
+	compiled, err := policy.Compile(p)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	minted := program.Mint(policy.SignIn{
+	minted := compiled.Mint(program.SignIn{
 		Attributes: map[string]string{"custom:company_id": "acme"},
 		Groups:     []string{"editors"},
 	})
 	fmt.Println(minted.Issue, minted.Access)
 
-	checker, _ := program.Checker("Documents")
-	decision := checker.Check(minted.Access, policy.Request{RouteKey: "PUT /documents/{id}"})
+	checker, _ := compiled.Checker("Documents")
+	decision := checker.Check(minted.Access, program.Request{RouteKey: "PUT /documents/{id}"})
 	fmt.Println(decision.Allowed, decision.Reasons[0].Message)
 	// Output:
 	// true map[company_id:acme]

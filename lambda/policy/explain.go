@@ -1,9 +1,9 @@
 package policy
 
 import (
+	"github.com/claimsmith/claimsmith/lambda/internal/contract"
 	"slices"
 	"strings"
-	"time"
 )
 
 // Explanation describes a compiled policy: what its claims are, where they come from, and which rules read them. It is
@@ -139,10 +139,10 @@ type ExplainedRule struct {
 }
 
 // Explain describes the policy. Lists are empty rather than nil.
-func (p *Program) Explain() Explanation {
+func (p *Compiled) Explain() Explanation {
 	x := explainer{program: p}
-	for _, name := range p.CheckerNames() {
-		p.checkers[name].each(func(r *rule) {
+	for _, name := range contract.SortedKeys(p.authorizers) {
+		p.authorizers[name].each(func(r *rule) {
 			for _, read := range r.expression.reads {
 				if read.names[0] == "claims" {
 					x.reads = append(x.reads, claimRead{rule: r.path, names: read.names[1:]})
@@ -176,8 +176,8 @@ func (p *Program) Explain() Explanation {
 	for _, s := range p.suppress {
 		out.Suppress = append(out.Suppress, Suppression{Claim: s.claim, Tokens: s.tokens, When: s.when.String()})
 	}
-	for _, name := range p.CheckerNames() {
-		out.Authorizers = append(out.Authorizers, p.checkers[name].explain())
+	for _, name := range contract.SortedKeys(p.authorizers) {
+		out.Authorizers = append(out.Authorizers, p.authorizers[name].explain())
 	}
 	return out
 }
@@ -191,7 +191,7 @@ func (e *expression) String() string {
 }
 
 type explainer struct {
-	program *Program
+	program *Compiled
 	reads   []claimRead
 }
 
@@ -205,7 +205,7 @@ func (x *explainer) claim(c *claim, names []string, tokens []Token) ExplainedCla
 	out := ExplainedClaim{
 		Name:      claimName(names),
 		Key:       c.name,
-		Type:      c.shape.describe(),
+		Type:      describeShape(c.shape),
 		Value:     c.value,
 		Attribute: c.attribute,
 		As:        c.as,
@@ -245,27 +245,27 @@ func (l *lookup) explain() ExplainedLookup {
 		key[attribute] = e.text
 	}
 	return ExplainedLookup{
-		Name:         l.name,
-		Table:        l.request.Table,
-		Index:        l.request.Index,
+		Name:         l.Name,
+		Table:        l.Table,
+		Index:        l.Index,
 		Key:          key,
-		Limit:        l.request.Limit,
-		Consistent:   l.request.Consistent,
-		Type:         l.shape().describe(),
+		Limit:        l.Limit,
+		Consistent:   l.Consistent,
+		Type:         describeShape(l.shape()),
 		When:         l.when.String(),
-		OnMissing:    l.onMissing.explain(),
-		OnError:      l.onError.explain(),
-		CacheSeconds: int(l.request.Cache.Seconds()),
+		OnMissing:    explainFallback(l.OnMissing),
+		OnError:      explainFallback(l.OnError),
+		CacheSeconds: l.CacheSeconds,
 		Optional:     l.optional(),
 	}
 }
 
-func (f fallback) explain() Fallback {
+func explainFallback(f contract.Fallback) Fallback {
 	switch {
-	case f.omit:
+	case f.Omit:
 		return Fallback{Action: Omit}
-	case f.value != nil:
-		return Fallback{Default: f.value}
+	case f.Value != nil:
+		return Fallback{Default: f.Value.V}
 	default:
 		return Fallback{Action: Deny}
 	}
@@ -306,7 +306,7 @@ func explainScopes(in []scope) []Scope {
 	return out
 }
 
-func (c *Checker) explain() ExplainedAuthorizer {
+func (c *authorizer) explain() ExplainedAuthorizer {
 	out := ExplainedAuthorizer{
 		Name:        c.name,
 		Default:     explainRules(c.defaults),
@@ -316,10 +316,8 @@ func (c *Checker) explain() ExplainedAuthorizer {
 		DependsOn:   []string{},
 		Uncacheable: orNone(c.reads.Unkeyable),
 	}
-	if until := c.idTokens.until; !until.IsZero() {
-		out.IDTokens = IDTokens{Until: until.Format(time.DateOnly), Routes: c.idTokens.routes}
-	}
-	for _, key := range c.Routes() {
+	out.IDTokens = IDTokens(c.idTokens)
+	for _, key := range contract.SortedKeys(c.routes) {
 		out.Routes = append(out.Routes, ExplainedRoute{Route: key, Rules: explainRules(c.routes[key])})
 	}
 	for _, d := range []struct {
@@ -364,22 +362,22 @@ func orNone(list []string) []string {
 	return list
 }
 
-// describe is the shape in the words of a declared [Type].
-func (s *shape) describe() string {
-	switch s.kind {
-	case listKind:
-		return "list(" + s.elem.describe() + ")"
-	case mapKind:
-		return "map(" + s.elem.describe() + ")"
-	case objectKind:
+// describeShape is the shape in the words of a declared [Type].
+func describeShape(s *contract.Shape) string {
+	switch s.Kind {
+	case contract.List:
+		return "list(" + describeShape(s.Elem) + ")"
+	case contract.Map:
+		return "map(" + describeShape(s.Elem) + ")"
+	case contract.Object:
 		var fields []string
-		for _, name := range sortedKeys(s.fields) {
-			f := s.fields[name]
+		for _, name := range contract.SortedKeys(s.Fields) {
+			f := s.Fields[name]
 			text := claimName([]string{name})
-			if f.optional {
+			if f.Optional {
 				text += "?"
 			}
-			fields = append(fields, text+": "+f.describe())
+			fields = append(fields, text+": "+describeShape(f.Shape))
 		}
 		return "{" + strings.Join(fields, ", ") + "}"
 	default:

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"regexp"
@@ -14,7 +15,8 @@ import (
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/overloads"
 	"cel.dev/cel-go/common/types"
-	"cel.dev/cel-go/common/types/ref"
+
+	"github.com/claimsmith/claimsmith/lambda/internal/contract"
 )
 
 // Functions of CEL's optional syntax: a.?b and a[?b].
@@ -39,11 +41,11 @@ func (c *compiler) language(vars variables) *language {
 
 // rows are the objects that a token can carry as they are: rows of tables and what is in them, by the names of their
 // types. In the other objects of the environment are things that no token needs.
-func (l *language) rows() map[string]*shape {
-	p := provider{objects: map[string]*shape{}}
+func (l *language) rows() map[string]*contract.Shape {
+	p := provider{objects: map[string]*contract.Shape{}}
 	if lookup := l.vars["lookup"]; lookup != nil {
-		for _, f := range lookup.fields {
-			p.add(f.shape)
+		for _, f := range lookup.Fields {
+			p.add(f.Shape)
 		}
 	}
 	return p.objects
@@ -51,44 +53,14 @@ func (l *language) rows() map[string]*shape {
 
 // expression is a compiled CEL expression.
 type expression struct {
-	text    string
-	program cel.Program
-	ast     *ast.AST
-	result  *cel.Type
-	reads   []read
+	text     string
+	prepared *contract.Expression
+	ast      *ast.AST
+	result   *cel.Type
+	reads    []read
 }
 
 func (e *expression) isBool() bool { return e.result.Kind() == types.BoolKind }
-
-// eval evaluates the expression in an environment, a map or a [cel.Activation]. The problem, if any, is in words that hold no value of the environment.
-func (e *expression) eval(env any) (ref.Val, string) {
-	v, _, err := e.program.Eval(env)
-	if err != nil {
-		return nil, cause(err)
-	}
-	return v, ""
-}
-
-// holds evaluates a condition.
-func (e *expression) holds(env any) (bool, string) {
-	v, problem := e.eval(env)
-	return problem == "" && v == types.True, problem
-}
-
-// cause names the kind of an evaluation error. The error's own text may quote values, which may be personal, so none of
-// it is kept.
-func cause(err error) string {
-	text := err.Error()
-	for _, kind := range []string{
-		"no such key", "no such overload", "no such attribute", "index out of bounds", "division by zero", "modulus by zero",
-		"integer overflow", "optional.none() dereference",
-	} {
-		if strings.Contains(text, kind) {
-			return kind
-		}
-	}
-	return "a value could not be converted"
-}
 
 // read is one place where an expression reads its environment, such as request.headers["x-tenant"].
 type read struct {
@@ -98,12 +70,8 @@ type read struct {
 	line, column int      // in the expression, from 1
 }
 
-// expression parses, checks and plans an expression, unless it was shipped checked. It returns nil after a problem.
+// expression parses, checks and prepares an expression. It returns nil after a problem.
 func (c *compiler) expression(l *language, path, text string) *expression {
-	if e := l.restore(text, c.shipped[l.key(text)]); e != nil {
-		c.checked[l.key(text)] = e.ast
-		return e
-	}
 	parsed, issues := l.env.Parse(text)
 	if issues.Err() != nil {
 		c.report(l, path, text, nil, issues.Errors())
@@ -129,13 +97,39 @@ func (c *compiler) expression(l *language, path, text string) *expression {
 			estimate.Max, maxExpressionCost)
 		return nil
 	}
-	e, err := l.plan(text, checked.NativeRep())
+	e, err := l.prepare(text, checked.NativeRep())
 	if err != nil {
 		c.fail(path, "cannot be evaluated: %s", firstLine(err.Error()))
 		return nil
 	}
-	c.checked[l.key(text)] = e.ast
 	return e
+}
+
+// prepare makes a checked expression executable.
+func (l *language) prepare(text string, checked *ast.AST) (*expression, error) {
+	t, err := tree(checked)
+	if err != nil {
+		return nil, err
+	}
+	// Of the constants in it cel-go refuses those that would fail at each evaluation, such as patterns that are none.
+	if _, err := l.plan(checked); err != nil {
+		return nil, err
+	}
+	prepared, err := contract.NewExpression(t)
+	if err != nil {
+		return nil, err
+	}
+	return &expression{text: text, prepared: prepared, ast: checked, result: checked.GetType(checked.Expr().ID()), reads: l.reads(checked)}, nil
+}
+
+// plan makes a checked expression executable by cel-go.
+func (l *language) plan(checked *ast.AST) (program cel.Program, err error) {
+	defer func() {
+		if recover() != nil { // cel-go panics at some constants, such as {b'a': 1}
+			err = errors.New("a constant in it is not allowed there")
+		}
+	}()
+	return l.env.PlanProgram(checked, cel.EvalOptions(cel.OptOptimize))
 }
 
 // nameFields turns claims["a.b"] into the selection of the field named a.b, so that any claim name can be read and the
@@ -156,7 +150,7 @@ func (l *language) nameFields(a *ast.AST) {
 		if !literal || chain == nil {
 			return
 		}
-		if operand := l.vars[chain.names[0]].at(chain.names[1:]); operand == nil || operand.kind != objectKind {
+		if operand := fieldAt(l.vars[chain.names[0]], chain.names[1:]); operand == nil || operand.Kind != contract.Object {
 			return
 		}
 		if f == operators.Index {
@@ -338,9 +332,9 @@ func (l *language) explain(a *ast.AST, err *common.Error) string {
 		return l.explainField(a, err.ExprID, m[1])
 	}
 	if m := undeclared.FindStringSubmatch(message); m != nil {
-		known := sortedKeys(l.vars)
+		known := contract.SortedKeys(l.vars)
 		if isCall(a, err.ExprID) {
-			functions := slices.DeleteFunc(sortedKeys(l.env.Functions()), func(name string) bool { return !functionName.MatchString(name) })
+			functions := slices.DeleteFunc(contract.SortedKeys(l.env.Functions()), func(name string) bool { return !functionName.MatchString(name) })
 			return fmt.Sprintf("unknown function %q%s", m[1], DidYouMean(m[1], functions))
 		}
 		return fmt.Sprintf("unknown name %q%s; known here are %s", m[1], DidYouMean(m[1], known), strings.Join(known, ", "))
@@ -392,11 +386,11 @@ func (l *language) explainField(a *ast.AST, id int64, name string) string {
 	if chain == nil {
 		return fmt.Sprintf("no field %q", name)
 	}
-	owner := l.vars[chain.names[0]].at(chain.names[1:])
-	if owner == nil || owner.kind != objectKind {
+	owner := fieldAt(l.vars[chain.names[0]], chain.names[1:])
+	if owner == nil || owner.Kind != contract.Object {
 		return fmt.Sprintf("no field %q", name)
 	}
-	fields := sortedKeys(owner.fields)
+	fields := contract.SortedKeys(owner.Fields)
 	if len(chain.names) == 1 && chain.names[0] == "claims" {
 		minted := slices.DeleteFunc(slices.Clone(fields), isCognitoClaim)
 		if len(minted) == 0 {
@@ -411,7 +405,7 @@ func (l *language) explainField(a *ast.AST, id int64, name string) string {
 	return fmt.Sprintf("%s has no field %q%s; it has %s", dotted("", chain.names)[1:], name, DidYouMean(name, fields), strings.Join(fields, ", "))
 }
 
-var cognitoClaimNames = sortedKeys(cognitoClaims())
+var cognitoClaimNames = contract.SortedKeys(cognitoClaims())
 
 func isCognitoClaim(name string) bool { return slices.Contains(cognitoClaimNames, name) }
 

@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 func seeds(f *testing.F) {
@@ -63,7 +65,7 @@ func FuzzMint(f *testing.F) {
 		if err != nil {
 			return
 		}
-		minted := prog.Mint(SignIn{
+		minted := prog.Mint(program.SignIn{
 			UserName: name, Attributes: map[string]string{name: value, "custom:a": value}, Groups: []string{group, name},
 			ClientID: value, Scopes: []string{group},
 		})
@@ -98,7 +100,7 @@ claims: {row: {expr: lookup.row}, n: {expr: "lookup.row.?n"}}
 		if d.Decode(&row) != nil {
 			return
 		}
-		minted := prog.Mint(SignIn{UserName: "ann", Found: map[string]Found{"row": {Rows: []map[string]any{row}}}})
+		minted := prog.Mint(program.SignIn{UserName: "ann", Found: map[string]program.Found{"row": {Rows: []map[string]any{row}}}})
 		if minted.Issue == (len(minted.Refusals) > 0) {
 			t.Fatalf("issue %v, refusals %v", minted.Issue, minted.Refusals)
 		}
@@ -130,7 +132,7 @@ func FuzzCheck(f *testing.F) {
 			return
 		}
 		checker, _ := prog.Checker("A")
-		d := checker.Check(payload, Request{Path: path, RouteKey: "GET " + path, Headers: map[string]string{"x": path}})
+		d := checker.Check(payload, program.Request{Path: path, RouteKey: "GET " + path, Headers: map[string]string{"x": path}})
 		if d.Allowed == (len(d.Reasons) > 0) {
 			t.Fatalf("allowed %v, reasons %v", d.Allowed, d.Reasons)
 		}

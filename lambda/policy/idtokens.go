@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/claimsmith/claimsmith/lambda/internal/contract"
 )
 
 // inBothTokens are the claims that Cognito itself puts into ID tokens as it does into access tokens, by the names that
@@ -24,42 +26,28 @@ var standardAttributes = []string{
 	"zoneinfo",
 }
 
-// idTokens is what of [IDTokens] decisions need. The zero value accepts none.
-type idTokens struct {
-	until  time.Time
-	routes []string // nil: any
-}
-
-// AcceptsIDToken tells whether a request for that route may have an ID token instead of an access token at that time.
-func (c *Checker) AcceptsIDToken(route string, now time.Time) bool {
-	return now.Before(c.idTokens.until) && (c.idTokens.routes == nil || slices.Contains(c.idTokens.routes, route))
-}
-
-// IDTokensUntil is when ID tokens are no longer accepted on any route; the zero time if they never are.
-func (c *Checker) IDTokensUntil() time.Time { return c.idTokens.until }
-
 // idTokens compiles how long ID tokens are accepted, and refuses what would let more people in than access tokens do: ID
 // tokens lack claims that a rule may count on, and show attributes that users may write.
-func (c *compiler) idTokens(path string, in IDTokens, checker *Checker, prog *Program) idTokens {
+func (c *compiler) idTokens(path string, in IDTokens, checker *authorizer, prog *Compiled) contract.IDTokens {
 	if in.IsZero() {
-		return idTokens{}
+		return contract.IDTokens{}
 	}
-	until, err := time.Parse(time.DateOnly, in.Until)
-	if at := child(path, "until"); err != nil && !c.troubled(at) {
+	_, err := time.Parse(time.DateOnly, in.Until)
+	if at := contract.Child(path, "until"); err != nil && !c.troubled(at) {
 		c.fail(at, "%s is no day; write the first one, in UTC, on which ID tokens are refused, such as \"2027-04-01\"", cmp.Or(in.Until, "nothing"))
 	}
-	if at := child(path, "routes"); in.Routes != nil && len(in.Routes) == 0 && !c.troubled(at) {
+	if at := contract.Child(path, "routes"); in.Routes != nil && len(in.Routes) == 0 && !c.troubled(at) {
 		c.fail(at, "is empty; name the routes that accept ID tokens, or leave it out if all do")
 	}
 	rules := slices.Clone(checker.defaults)
 	for i, key := range in.Routes {
-		at := item(child(path, "routes"), i)
+		at := contract.Item(contract.Child(path, "routes"), i)
 		if c.unreadable[at] {
 			continue
 		}
-		if !checker.HasRoute(key) {
+		if checker.routes[key] == nil {
 			c.fail(at, "route %q has no rules of its own%s; give it some under routes, {rule: \"true\"} if the default rules say it all",
-				key, DidYouMean(key, checker.Routes()))
+				key, DidYouMean(key, contract.SortedKeys(checker.routes)))
 		}
 		if slices.Contains(in.Routes[:i], key) {
 			c.fail(at, "route %q is listed twice", key)
@@ -67,7 +55,7 @@ func (c *compiler) idTokens(path string, in IDTokens, checker *Checker, prog *Pr
 		rules = append(rules, checker.routes[key]...)
 	}
 	if in.Routes == nil {
-		for _, key := range checker.Routes() {
+		for _, key := range contract.SortedKeys(checker.routes) {
 			rules = append(rules, checker.routes[key]...)
 		}
 	}
@@ -81,9 +69,9 @@ func (c *compiler) idTokens(path string, in IDTokens, checker *Checker, prog *Pr
 		for _, name := range r.claims {
 			switch {
 			case isAttribute(name):
-				c.fail(child(r.path, "rule"), "reads %s, but idTokens accepts ID tokens here, which show the user's attribute of that name, maybe as the user wrote it; mint the claim under another name", dotted("claims", []string{name}))
+				c.fail(contract.Child(r.path, "rule"), "reads %s, but idTokens accepts ID tokens here, which show the user's attribute of that name, maybe as the user wrote it; mint the claim under another name", dotted("claims", []string{name}))
 			case !slices.Contains(has, name) && !slices.Contains(r.claims, "token_use"):
-				c.fail(child(r.path, "rule"), "reads %s, which ID tokens do not have, but idTokens accepts them here; %slet the rule tell the two by claims.token_use, or take the route out of idTokens.routes",
+				c.fail(contract.Child(r.path, "rule"), "reads %s, which ID tokens do not have, but idTokens accepts them here; %slet the rule tell the two by claims.token_use, or take the route out of idTokens.routes",
 					dotted("claims", []string{name}), mintable(name))
 			}
 		}
@@ -93,7 +81,7 @@ func (c *compiler) idTokens(path string, in IDTokens, checker *Checker, prog *Pr
 			c.fail(path, "the backend would get claim %q from ID tokens too, which show the user's attribute of that name, maybe as the user wrote it; leave it out of context, or mint the claim under another name", name)
 		}
 	}
-	return idTokens{until: until, routes: in.Routes}
+	return contract.IDTokens{Until: in.Until, Routes: in.Routes}
 }
 
 func isAttribute(claim string) bool {

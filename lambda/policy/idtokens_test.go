@@ -3,6 +3,8 @@ package policy
 import (
 	"testing"
 	"time"
+
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 func TestIDTokensAreAcceptedUntilADay(t *testing.T) {
@@ -37,7 +39,7 @@ authorizers:
 			t.Errorf("%s, %q at %s: %v", c.authorizer, c.route, c.now, got)
 		}
 	}
-	if (&Checker{}).AcceptsIDToken("GET /a", time.Time{}) {
+	if (&program.Checker{}).AcceptsIDToken("GET /a", time.Time{}) {
 		t.Error("the zero value accepts ID tokens")
 	}
 

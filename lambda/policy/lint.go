@@ -12,6 +12,9 @@ import (
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+
+	"github.com/claimsmith/claimsmith/lambda/internal/contract"
 )
 
 // Warnings are what is legal in the policy but likely to surprise, in document order:
@@ -25,7 +28,7 @@ import (
 //   - an integer that JavaScript readers of the token round.
 //
 // They take a while to compute, so the functions do not ask for them.
-func (p *Program) Warnings() []Problem {
+func (p *Compiled) Warnings() []Problem {
 	l := linter{program: p, warnings: slices.Clone(p.warnings), outcomes: map[string][]any{}}
 	if p.document == nil {
 		return nil
@@ -49,15 +52,15 @@ func (p *Program) Warnings() []Problem {
 			l.warnAt("neverTrue:"+inID(path), path, e, 1, 1, "can never be true")
 		}
 	})
-	for _, name := range p.CheckerNames() {
-		p.checkers[name].each(func(r *rule) { l.rule(r) })
+	for _, name := range contract.SortedKeys(p.authorizers) {
+		p.authorizers[name].each(func(r *rule) { l.rule(r) })
 	}
 	l.warnings.sort()
 	return l.warnings
 }
 
 type linter struct {
-	program  *Program
+	program  *Compiled
 	warnings Problems
 	outcomes map[string][]any // the values that a claim can have, absent included; none when they are not known
 }
@@ -100,11 +103,11 @@ func (l *linter) metadata() {
 	}
 	for _, lookup := range l.program.lookups {
 		for _, e := range lookup.key {
-			untrusted[lookup.name] = untrusted[lookup.name] || slices.ContainsFunc(e.reads, fromMetadata)
+			untrusted[lookup.Name] = untrusted[lookup.Name] || slices.ContainsFunc(e.reads, fromMetadata)
 		}
 	}
 	relied := map[string]bool{}
-	for _, c := range l.program.checkers {
+	for _, c := range l.program.authorizers {
 		for name := range c.claims {
 			relied[name] = true
 		}
@@ -126,7 +129,7 @@ func (l *linter) metadata() {
 }
 
 func (l *linter) rule(r *rule) {
-	path := child(r.path, "rule")
+	path := contract.Child(r.path, "rule")
 	l.absent(path, r.expression, "claims", math.MaxInt,
 		"%[1]s may be absent, and the rule then refuses the request; if that is meant, say so with has(%[1]s) && …, otherwise read it with .? and orValue")
 	if !l.mayHold(l.program.check, r.expression, r.claims) {
@@ -150,11 +153,11 @@ func (l *linter) absent(path string, e *expression, variable string, depth int, 
 			continue
 		}
 		for i := 2; i <= min(depth, len(read.names)); i++ {
-			f := root.at(read.names[1:i])
+			f := fieldAt(root, read.names[1:i])
 			if f == nil {
 				break
 			}
-			if f.optional && !tested[dotted("", read.names[:i])] {
+			if f.Optional && !tested[dotted("", read.names[:i])] {
 				id := map[string]string{"claims": "claimMayBeAbsent:", "lookup": "rowMayBeAbsent:"}[variable]
 				l.warnAt(id+inID(path), path, e, read.line, read.column, format, dotted(variable, read.names[1:i]))
 				break
@@ -249,14 +252,30 @@ func combine(objects []map[string]any, name string, values []any) []map[string]a
 func literals(e ast.Expr, out *[]any) bool {
 	switch e.Kind() {
 	case ast.LiteralKind:
-		v, problem := convert(e.AsLiteral(), false)
+		v, ok := literalValue(e.AsLiteral())
 		*out = append(*out, v)
-		return problem == ""
+		return ok
 	case ast.CallKind:
 		call := e.AsCall()
 		return call.FunctionName() == operators.Conditional && literals(call.Args()[1], out) && literals(call.Args()[2], out)
 	default:
 		return false
+	}
+}
+
+// literalValue is the value that a token has for a literal of CEL.
+func literalValue(v ref.Val) (any, bool) {
+	switch v := v.(type) {
+	case types.String:
+		return string(v), true
+	case types.Bool:
+		return bool(v), true
+	case types.Int:
+		return int64(v), true
+	case types.Double:
+		return float64(v), true
+	default:
+		return nil, false
 	}
 }
 

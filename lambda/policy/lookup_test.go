@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 type row = map[string]any
@@ -15,17 +17,17 @@ type lookupCase struct {
 	name    string
 	lookup  string // as YAML in flow style, without the braces
 	claims  string
-	found   map[string]Found
+	found   map[string]program.Found
 	access  row
-	refused []Reason
+	refused []program.Reason
 	fault   bool
-	omitted []Reason
+	omitted []program.Reason
 }
 
 func (c lookupCase) run(t *testing.T) {
 	t.Parallel()
 	prog := mustCompile(t, "lookups: {tier: {table: subscriptions, "+c.lookup+"}}\nclaims: "+c.claims)
-	got := prog.Mint(SignIn{Attributes: map[string]string{"sub": "u1", "empty": ""}, Found: c.found})
+	got := prog.Mint(program.SignIn{Attributes: map[string]string{"sub": "u1", "empty": ""}, Found: c.found})
 	equal(t, "issue", got.Issue, c.refused == nil)
 	equal(t, "access claims", got.Access, c.access)
 	equal(t, "refusals", got.Refusals, c.refused)
@@ -39,9 +41,9 @@ func TestLookups(t *testing.T) {
 		bySub = `key: {pk: "user.attributes.sub"}, type: {plan: string, seats: int, ratio: double, tags: list(string), limits: {docs: int}, extra: any}`
 		plan  = `{plan: {expr: lookup.tier.plan}}`
 	)
-	found := func(rows ...row) map[string]Found { return map[string]Found{"tier": {Rows: rows}} }
-	broken := map[string]Found{"tier": {Problem: "no answer in time", Rows: []row{{"plan": "pro"}}}}
-	refused := func(message string) []Reason { return []Reason{{"lookups.tier", message}} }
+	found := func(rows ...row) map[string]program.Found { return map[string]program.Found{"tier": {Rows: rows}} }
+	broken := map[string]program.Found{"tier": {Problem: "no answer in time", Rows: []row{{"plan": "pro"}}}}
+	refused := func(message string) []program.Reason { return reasons("lookups.tier", message) }
 
 	for _, c := range []lookupCase{
 		{"a row", bySub, `{plan: {expr: lookup.tier.plan}, seats: {expr: lookup.tier.seats}, ratio: {expr: lookup.tier.ratio}, docs: {expr: lookup.tier.limits.docs}, extra: {expr: lookup.tier.extra}}`,
@@ -53,7 +55,7 @@ func TestLookups(t *testing.T) {
 		{"NULL is absent", bySub, `{tier: {expr: lookup.tier}, plan: {expr: "lookup.tier.?plan"}}`,
 			found(row{"plan": nil, "seats": json.Number("1"), "limits": row{"docs": nil}}), row{"tier": row{"seats": int64(1), "limits": row{}}}, nil, false, nil},
 		{"an attribute that the row lacks fails the claim", bySub, plan, found(row{"seats": json.Number("1")}), nil,
-			[]Reason{{"claims.plan", "expr: no such key"}}, false, nil},
+			reasons("claims.plan", "expr: no such key"), false, nil},
 		{"conditions of scopes and claims", bySub, `{a: {value: 1, when: "lookup.tier.plan == 'pro'"}, b: {value: 1, when: "lookup.tier.seats > 5"}}`,
 			found(row{"plan": "pro", "seats": json.Number("5")}), row{"a": int64(1)}, nil, false, nil},
 
@@ -100,20 +102,20 @@ lookups:
   price: {table: other, key: {pk: "0.5"}, type: {a: string}}
 claims: {a: {value: 1}}
 `)
-	got := prog.Lookups(SignIn{Attributes: map[string]string{"sub": "u1", "custom:tenant": "acme"}, Params: map[string]string{"stage": "prod"}})
-	equal(t, "requests", got, []LookupRequest{
+	got := prog.Lookups(program.SignIn{Attributes: map[string]string{"sub": "u1", "custom:tenant": "acme"}, Params: map[string]string{"stage": "prod"}})
+	equal(t, "requests", got, []program.LookupRequest{
 		{Name: "price", Table: "other", Key: map[string]any{"pk": json.Number("0.5")}, Attributes: []string{"a", "pk"}},
 		{Name: "seats", Table: "subscriptions", Index: "by-tenant", Key: map[string]any{"tenant": "acme"}, Limit: 5, Attributes: []string{"product", "tenant"}},
 		{Name: "tier", Table: "subscriptions", Key: map[string]any{"pk": "prod#u1", "sk": json.Number("1")}, Consistent: true, Attributes: []string{"pk", "plan", "sk"}, Cache: time.Minute},
 	})
-	equal(t, "tables", prog.Tables(), []Table{
+	equal(t, "tables", prog.Tables(), []program.Table{
 		{Name: "other", Get: true, Query: true},
 		{Name: "subscriptions", Get: true, Indexes: []string{"by-tenant"}},
 	})
 	// What users may write decides what is looked up, so that the construct must know.
 	equal(t, "attributes", prog.Attributes(), []string{"custom:none", "custom:tenant", "none", "sub"})
 
-	if got := mustCompile(t, "claims: {a: {value: 1}}").Lookups(SignIn{}); got != nil {
+	if got := mustCompile(t, "claims: {a: {value: 1}}").Lookups(program.SignIn{}); got != nil {
 		t.Errorf("without lookups: %v", got)
 	}
 }
@@ -220,9 +222,9 @@ claims: {plan: {expr: "lookup.?tier.?plan"}}
 	if reshipped, err := json.Marshal(again); err != nil || string(reshipped) != string(shipped) {
 		t.Errorf("%v: got\n%s\nwant\n%s", err, reshipped, shipped)
 	}
-	in := SignIn{UserName: "u"}
+	in := program.SignIn{UserName: "u"}
 	equal(t, "requests", again.Lookups(in), mustCompile(t, text).Lookups(in))
-	in.Found = map[string]Found{"tier": {Problem: "x"}, "list": {}}
+	in.Found = map[string]program.Found{"tier": {Problem: "x"}, "list": {}}
 	equal(t, "minted", again.Mint(in), mustCompile(t, text).Mint(in))
 }
 
@@ -240,7 +242,7 @@ func TestCompilingLookupsLeavesTheDocumentAlone(t *testing.T) {
 func TestReasonsOfLookupsHoldNoData(t *testing.T) {
 	t.Parallel()
 	prog := mustCompile(t, `{lookups: {a: {table: t, key: {pk: user.name}, type: {m: map(int)}}}, claims: {a: {expr: lookup.a}}}`)
-	got := prog.Mint(SignIn{UserName: "secret", Found: map[string]Found{"a": {Rows: []row{{"m": row{"secret": "secret"}}}}}})
+	got := prog.Mint(program.SignIn{UserName: "secret", Found: map[string]program.Found{"a": {Rows: []row{{"m": row{"secret": "secret"}}}}}})
 	if len(got.Refusals) != 1 || strings.Contains(got.Refusals[0].Message, "secret") {
 		t.Errorf("refusals %v", got.Refusals)
 	}

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"strings"
 	"testing"
+
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 // Rules tell machines from users by what users' tokens alone have, not by the sub, which a machine's may have too.
@@ -21,7 +23,7 @@ func TestRulesTellMachinesFromUsers(t *testing.T) {
 		`{"token_use": "id", "aud": "web", "cognito:username": "owner"}`:                       false,
 		`{"client_id": "web", "username": "owner", "is_machine": true}`:                        false,
 	} {
-		if got := checker.Check(payload(t, token), Request{}).Allowed; got != machine {
+		if got := checker.Check(payload(t, token), program.Request{}).Allowed; got != machine {
 			t.Errorf("%s: is_machine %v", token, got)
 		}
 	}
@@ -36,8 +38,8 @@ func TestTheBackendMayBeToldWhoIsAMachine(t *testing.T) {
 func TestMintingTellsMachinesFromUsers(t *testing.T) {
 	t.Parallel()
 	prog := mustCompile(t, `claims: {kind: {expr: "client.is_machine ? 'machine' : 'user'"}, importer: {value: true, when: "client.is_machine && client.metadata[?'job'].orValue('') == 'import'"}}`)
-	equal(t, "machine", prog.Mint(SignIn{Machine: true, ClientMetadata: map[string]string{"job": "import"}}).Access, map[string]any{"kind": "machine", "importer": true})
-	equal(t, "user", prog.Mint(SignIn{ClientMetadata: map[string]string{"job": "import"}}).Access, map[string]any{"kind": "user"})
+	equal(t, "machine", prog.Mint(program.SignIn{Machine: true, ClientMetadata: map[string]string{"job": "import"}}).Access, map[string]any{"kind": "machine", "importer": true})
+	equal(t, "user", prog.Mint(program.SignIn{ClientMetadata: map[string]string{"job": "import"}}).Access, map[string]any{"kind": "user"})
 }
 
 func TestResourceServers(t *testing.T) {

@@ -12,13 +12,14 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/claimsmith/claimsmith/lambda/internal/contract"
 )
 
 // Limits on a policy file. They are far above what a policy needs and keep a hostile file from exhausting the reader.
 const (
 	maxDocumentSize = 1 << 20 // bytes
 	maxNodes        = 100_000 // after aliases are followed
-	maxDepth        = 32      // of nesting
 )
 
 // Parse reads a policy from YAML, of which JSON is a part. The file name is used in problems only. Unknown keys, duplicate
@@ -161,11 +162,10 @@ func (d *decoder) load(data []byte) *yaml.Node {
 }
 
 var (
-	claimType   = reflect.TypeFor[Claim]()
-	scopeType   = reflect.TypeFor[Scope]()
-	typeType    = reflect.TypeFor[Type]()
-	backType    = reflect.TypeFor[Fallback]()
-	claimFields = fieldNames(claimType)
+	claimType = reflect.TypeFor[Claim]()
+	scopeType = reflect.TypeFor[Scope]()
+	typeType  = reflect.TypeFor[Type]()
+	backType  = reflect.TypeFor[Fallback]()
 
 	// claimSources are the fields of a claim that say where its value comes from.
 	claimSources = []string{"value", "attribute", "expr", "code", "claims"}
@@ -192,10 +192,10 @@ func (d *decoder) value(n *yaml.Node, path string, v reflect.Value, depth int) {
 	if d.nodes++; d.nodes == maxNodes {
 		d.fail(n, path, "the document has more than %d values, aliases followed", maxNodes)
 	}
-	if depth > maxDepth {
-		d.fail(n, path, "nested more than %d deep", maxDepth)
+	if depth > contract.MaxDepth {
+		d.fail(n, path, "nested more than %d deep", contract.MaxDepth)
 	}
-	if d.nodes >= maxNodes || depth > maxDepth {
+	if d.nodes >= maxNodes || depth > contract.MaxDepth {
 		return
 	}
 	if n.ShortTag() == "!!null" && n.Kind == yaml.ScalarNode {
@@ -217,16 +217,16 @@ func (d *decoder) value(n *yaml.Node, path string, v reflect.Value, depth int) {
 			return
 		}
 		if v.Type() == typeType {
-			d.mapping(n, path, v.FieldByName("Fields"), child, depth)
+			d.mapping(n, path, v.FieldByName("Fields"), contract.Child, depth)
 			return
 		}
 		if v.Type() == claimType && isGroup(n) {
-			d.mapping(n, path, v.FieldByName("Claims"), nested, depth)
+			d.mapping(n, path, v.FieldByName("Claims"), contract.Nested, depth)
 			return
 		}
 		d.structure(n, path, v, depth)
 	case reflect.Map:
-		d.mapping(n, path, v, child, depth)
+		d.mapping(n, path, v, contract.Child, depth)
 	case reflect.Slice:
 		if n.Kind != yaml.SequenceNode {
 			d.fail(n, path, "must be a list, found %s", describe(n))
@@ -234,7 +234,7 @@ func (d *decoder) value(n *yaml.Node, path string, v reflect.Value, depth int) {
 		}
 		v.Set(reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content)))
 		for i, c := range n.Content {
-			d.value(c, item(path, i), v.Index(i), depth+1)
+			d.value(c, contract.Item(path, i), v.Index(i), depth+1)
 		}
 	case reflect.String:
 		if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" && n.ShortTag() != "!!timestamp" {
@@ -317,12 +317,12 @@ func (d *decoder) structure(n *yaml.Node, path string, v reflect.Value, depth in
 			if name != key {
 				continue
 			}
-			d.source.keys[child(path, key)] = k
+			d.source.keys[contract.Child(path, key)] = k
 			if v.Type() == claimType && name == "claims" {
-				d.mapping(value, path, v.Field(i), nested, depth+1)
+				d.mapping(value, path, v.Field(i), contract.Nested, depth+1)
 				return
 			}
-			at := child(path, key)
+			at := contract.Child(path, key)
 			d.value(value, at, v.Field(i), depth+1)
 			if v.Type() == claimType && name == "code" && !v.Field(i).Bool() && !d.unreadable[at] {
 				d.fail(value, at, "is not true; say where the value comes from instead")
@@ -361,7 +361,7 @@ func (d *decoder) literal(n *yaml.Node, path string, depth int) any {
 		list := []any{}
 		for i, c := range n.Content {
 			var e any
-			d.value(c, item(path, i), reflect.ValueOf(&e).Elem(), depth+1)
+			d.value(c, contract.Item(path, i), reflect.ValueOf(&e).Elem(), depth+1)
 			list = append(list, e)
 		}
 		return list
@@ -369,7 +369,7 @@ func (d *decoder) literal(n *yaml.Node, path string, depth int) any {
 		object := map[string]any{}
 		d.entries(n, path, func(key string, _, value *yaml.Node) {
 			var e any
-			d.value(value, child(path, key), reflect.ValueOf(&e).Elem(), depth+1)
+			d.value(value, contract.Child(path, key), reflect.ValueOf(&e).Elem(), depth+1)
 			object[key] = e
 		})
 		return object

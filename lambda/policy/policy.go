@@ -2,8 +2,8 @@
 // which API routes demand what of them.
 //
 // [Parse] reads the document, or it is written as Go values ([Policy]). [Compile] checks all of it, the expressions
-// included, and returns a [Program] or every problem at once. [Program.Mint] computes the claims for one sign-in;
-// [Checker.Check] decides about one request. Both are pure functions: no AWS, no clock, no I/O, no state.
+// included, and returns a [Compiled] policy or every problem at once. What it says is executed by package program:
+// [program.Program.Mint] computes the claims for one sign-in, [program.Checker.Check] decides about one request.
 //
 // Expressions are CEL (https://cel.dev) with optional values and the strings, lists, sets and math extensions. They are
 // type-checked when the policy is compiled: a rule about a claim that nobody mints does not compile.
@@ -18,14 +18,19 @@ import (
 	"encoding/json"
 	"slices"
 
-	"cel.dev/cel-go/common/ast"
+	"github.com/claimsmith/claimsmith/lambda/internal/contract"
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
-// Program is a compiled policy. It is safe for concurrent use. The zero value mints nothing and has no checkers.
-type Program struct {
-	source   *source
+// Compiled is a compiled policy: the program that the functions run, and what tools want to know of the policy. It is safe
+// for concurrent use. The zero value is of no use.
+type Compiled struct {
+	// Program is what the functions run, and runs here as it does there.
+	*program.Program
+
+	contract *contract.Policy
 	document []byte
-	params   []string
+	source   *source
 
 	lookups    []lookup
 	claims     []claim
@@ -36,42 +41,43 @@ type Program struct {
 	budget     int
 	servers    map[string]map[string]string
 
-	checkers    map[string]*Checker
+	authorizers map[string]*authorizer
 	mint, check *language
-	checked     map[string]*ast.AST // all expressions
-	warnings    Problems            // found while compiling
+	warnings    Problems // found while compiling
 }
 
 // Compile checks a policy and makes it executable. The error is [Problems]: everything that is wrong, in document order
 // where the policy was parsed from a file and sorted by path otherwise.
-func Compile(p *Policy) (*Program, error) { return compile(p, nil) }
-
-func compile(p *Policy, shipped map[string][]byte) (*Program, error) {
+func Compile(p *Policy) (*Compiled, error) {
 	c := newCompiler(p.source)
-	c.shipped = shipped
-	prog := c.policy(p)
+	out := c.policy(p)
 	if len(c.problems) > 0 {
 		c.problems.sort()
 		return nil, c.problems
 	}
-	prog.source, prog.warnings = p.source, c.warnings
-	return prog, nil
+	out.source, out.warnings = p.source, c.warnings
+	out.contract = out.travelling(p.Params)
+	var err error
+	if out.Program, err = program.New(out.contract); err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
-// Params are the names of the deploy-time values that the policy declares, in its order.
-func (p *Program) Params() []string { return slices.Clone(p.params) }
-
-// ShapesAccessTokens tells whether the policy puts claims or scopes into access tokens, or takes some out: what the trigger's
-// version V1_0 cannot do. Groups it can replace in both tokens.
-func (p *Program) ShapesAccessTokens() bool {
-	return len(p.scopes.add)+len(p.scopes.suppress) > 0 ||
-		slices.ContainsFunc(p.claims, func(c claim) bool { return slices.Contains(c.tokens, AccessToken) }) ||
-		slices.ContainsFunc(p.suppress, func(s suppression) bool { return slices.Contains(s.tokens, AccessToken) })
+// Files are what a function needs beside its executable, by name: [program.File], which it runs, and policy.json, which is
+// [Compiled.MarshalJSON], for those who look at the function and want to know what it enforces. Equal policies give equal
+// bytes.
+func (p *Compiled) Files() (map[string][]byte, error) {
+	travelling, err := json.Marshal(p.contract)
+	if err != nil {
+		return nil, err
+	}
+	return map[string][]byte{program.File: travelling, "policy.json": p.document}, nil
 }
 
 // Attributes are the user attributes that the policy reads by name, sorted: those that claims name, and those that
 // expressions read with a literal name. An attribute whose name an expression computes is not among them.
-func (p *Program) Attributes() []string {
+func (p *Compiled) Attributes() []string {
 	names := map[string]bool{}
 	p.eachExpression(func(_ string, e *expression) {
 		for _, read := range e.reads {
@@ -85,21 +91,21 @@ func (p *Program) Attributes() []string {
 			names[c.attribute] = true
 		}
 	})
-	return sortedKeys(names)
+	return contract.SortedKeys(names)
 }
 
 // eachExpression visits the expressions of minting, each with its path.
-func (p *Program) eachExpression(visit func(path string, e *expression)) {
+func (p *Compiled) eachExpression(visit func(path string, e *expression)) {
 	each := func(path, key string, e *expression) {
 		if e != nil {
-			visit(child(path, key), e)
+			visit(contract.Child(path, key), e)
 		}
 	}
 	for _, l := range p.lookups {
-		for _, attribute := range sortedKeys(l.key) {
-			each(child(l.path, "key"), attribute, l.key[attribute])
+		for _, attribute := range contract.SortedKeys(l.key) {
+			each(contract.Child(l.Path, "key"), attribute, l.key[attribute])
 		}
-		each(l.path, "when", l.when)
+		each(l.Path, "when", l.when)
 	}
 	eachClaim(p.claims, func(c *claim) {
 		each(c.path, "expr", c.expr)
@@ -125,34 +131,15 @@ func eachClaim(claims []claim, visit func(*claim)) {
 
 // MarshalJSON returns the policy as a document that [Parse] reads: the form in which it travels to the functions. Equal
 // policies give equal bytes.
-func (p *Program) MarshalJSON() ([]byte, error) {
+func (p *Compiled) MarshalJSON() ([]byte, error) {
 	if p.document == nil {
 		return []byte("{}"), nil
 	}
 	return p.document, nil
 }
 
-var _ json.Marshaler = (*Program)(nil)
+var _ json.Marshaler = (*Compiled)(nil)
 
 // Problem makes a problem at the place in the document with that path, or at the closest enclosing one. It is for tools
 // that know more than the policy says, such as which routes an API has.
-func (p *Program) Problem(path, message string) Problem { return p.source.problem(path, message) }
-
-// Checker returns the compiled authorizer of that name, and whether the policy has one.
-func (p *Program) Checker(name string) (*Checker, bool) {
-	c, ok := p.checkers[name]
-	return c, ok
-}
-
-// CheckerNames are the names of the policy's authorizers, sorted.
-func (p *Program) CheckerNames() []string { return sortedKeys(p.checkers) }
-
-// Reason is one cause of a refusal. It contains nothing but the policy's own words, so it may be logged; it is not meant
-// for clients.
-type Reason struct {
-	// Path is the place in the policy, such as authorizers.Documents.default[0].
-	Path string `json:"path"`
-
-	// Message says what was not met.
-	Message string `json:"message"`
-}
+func (p *Compiled) Problem(path, message string) Problem { return p.source.problem(path, message) }

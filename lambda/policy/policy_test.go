@@ -4,12 +4,16 @@ import (
 	"encoding/json"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/claimsmith/claimsmith/lambda/internal/contract"
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
-func mustCompile(t testing.TB, text string) *Program {
+func mustCompile(t testing.TB, text string) *Compiled {
 	t.Helper()
 	p, err := Parse("claims.yaml", []byte(text))
 	if err != nil {
@@ -22,19 +26,19 @@ func mustCompile(t testing.TB, text string) *Program {
 	return deployed(t, prog)
 }
 
-// deployed is a program as a function gets it, so that what is tested holds for what is shipped.
-func deployed(t testing.TB, prog *Program) *Program {
+// deployed is the policy with the program that a function gets, so that what is tested holds for what is shipped.
+func deployed(t testing.TB, prog *Compiled) *Compiled {
 	t.Helper()
-	shipped, err := Load(files(t, prog))
-	if err != nil {
+	out := *prog
+	var err error
+	if out.Program, err = program.Load(files(t, prog)); err != nil {
 		t.Fatal(err)
 	}
-	shipped.source, shipped.warnings = prog.source, prog.warnings
-	return shipped
+	return &out
 }
 
 // files are what is shipped of a program.
-func files(t testing.TB, prog *Program) fstest.MapFS {
+func files(t testing.TB, prog *Compiled) fstest.MapFS {
 	t.Helper()
 	contents, err := prog.Files()
 	if err != nil {
@@ -47,7 +51,16 @@ func files(t testing.TB, prog *Program) fstest.MapFS {
 	return files
 }
 
-func documents(t testing.TB) *Program {
+// reasons are reasons from paths and messages in turn.
+func reasons(words ...string) []program.Reason {
+	var out []program.Reason
+	for pair := range slices.Chunk(words, 2) {
+		out = append(out, program.Reason{Path: pair[0], Message: pair[1]})
+	}
+	return out
+}
+
+func documents(t testing.TB) *Compiled {
 	t.Helper()
 	text, err := os.ReadFile("testdata/documents.yaml")
 	if err != nil {
@@ -109,7 +122,7 @@ authorizers:
 		t.Fatal(err)
 	}
 	equal(t, "the document shipped twice", string(twice), string(shipped))
-	signIn := SignIn{Groups: []string{"x"}, Params: map[string]string{"stage": "prod"}}
+	signIn := program.SignIn{Groups: []string{"x"}, Params: map[string]string{"stage": "prod"}}
 	equal(t, "what is minted", again.Mint(signIn), prog.Mint(signIn))
 	equal(t, "params", again.Params(), []string{"stage"})
 }
@@ -173,19 +186,6 @@ groups: {expr: "[user.attributes.g]", when: "user.attributes.h == ''"}
 	equal(t, "attributes", prog.Attributes(), []string{"b", "custom:a", "custom:c", "d", "e", "f", "g", "h"})
 }
 
-func TestZeroValuesDeny(t *testing.T) {
-	t.Parallel()
-	if (Minted{}).Issue {
-		t.Error("the zero Minted issues tokens")
-	}
-	if (Decision{}).Allowed {
-		t.Error("the zero Decision allows")
-	}
-	if (&Checker{}).Check(nil, Request{}).Allowed {
-		t.Error("the zero Checker allows")
-	}
-}
-
 func TestWhatShapesAccessTokens(t *testing.T) {
 	t.Parallel()
 	for document, want := range map[string]bool{
@@ -202,5 +202,36 @@ func TestWhatShapesAccessTokens(t *testing.T) {
 		if got := mustCompile(t, document).ShapesAccessTokens(); got != want {
 			t.Errorf("%s: %v", document, got)
 		}
+	}
+}
+
+// What is shipped is the same for equal policies, and as readable as the document itself.
+func TestFiles(t *testing.T) {
+	t.Parallel()
+	const text = `
+params: [a]
+claims: {b: {expr: "params.a == 'x'"}, c: {expr: "user.groups.exists(g, g == '1')"}, d: {value: [1, 2.0]}}
+authorizers: {A: {default: [{rule: "params.a == 'x'"}, {rule: "claims.b && claims.?c.orValue(false)"}], routes: {"GET /b": [{rule: "true"}]}}}
+`
+	first := files(t, mustCompile(t, text))
+	for range 3 {
+		if again := files(t, mustCompile(t, text)); !reflect.DeepEqual(again, first) {
+			t.Fatal("the same policy gives other bytes")
+		}
+	}
+	p, err := Parse("policy.json", first["policy.json"].Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Compile(p); err != nil || !reflect.DeepEqual(files(t, got), first) {
+		t.Errorf("policy.json is another policy: %v", err)
+	}
+}
+
+// The path of a nested claim depends on what the fields of a claim are called.
+func TestClaimFields(t *testing.T) {
+	t.Parallel()
+	if want := fieldNames(claimType); !slices.Equal(slices.Sorted(slices.Values(want)), contract.ClaimFields) {
+		t.Errorf("got %q, want %q", contract.ClaimFields, want)
 	}
 }

@@ -3,11 +3,9 @@ package policy
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 )
 
 // Problem is one mistake in a policy.
@@ -64,39 +62,6 @@ func (p Problems) sort() {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
 }
-
-// child is the path of a key below a path: a.b, or a["b c"] when b is no identifier.
-func child(path, key string) string {
-	if !isIdentifier(key) {
-		return path + "[" + strconv.Quote(key) + "]"
-	}
-	if path == "" {
-		return key
-	}
-	return path + "." + key
-}
-
-// nested is the path of a claim inside a claim. It is also the claim's place in the token. A name that a field of
-// [Claim] has too is quoted, so that the two cannot be confused.
-func nested(path, claim string) string {
-	if slices.Contains(claimFields, claim) {
-		return path + "[" + strconv.Quote(claim) + "]"
-	}
-	return child(path, claim)
-}
-
-func item(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
-
-func isIdentifier(s string) bool {
-	for i, r := range s {
-		if r != '_' && (r > unicode.MaxASCII || !unicode.IsLetter(r)) && (i == 0 || !unicode.IsDigit(r)) {
-			return false
-		}
-	}
-	return s != ""
-}
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // DidYouMean is ` (did you mean "x"?)`, blank included, for the candidate closest to got, or empty when none is close. It is
 // for tools that report about policies.

@@ -2,6 +2,8 @@ package policy
 
 import (
 	"testing"
+
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 // Problems that people reported in public about the same job, with what is right. A report owner/repo#n is at
@@ -11,7 +13,7 @@ func TestPublicReports(t *testing.T) {
 	type object = map[string]any
 	for _, c := range []struct {
 		name, policy string
-		signIn       SignIn
+		signIn       program.SignIn
 		access, id   object
 		scopes       []string
 		token, want  string // a token's payload and what rule A says of it; none: no decision
@@ -41,13 +43,13 @@ claims:
 		{
 			name:   "custom scopes for sign-ins through the API, by group or attribute: boto/boto3#1734, aws/aws-sdk#178, aws-amplify/amplify-js#3732, #5147, localstack/localstack#10248",
 			policy: `scopes: {add: [documents/read, {scope: documents/write, when: "'owners' in user.groups"}, {scope: reports/read, when: "user.attributes[?'custom:plan'].orValue('') == 'pro'"}]}`,
-			signIn: SignIn{Groups: []string{"owners"}, Attributes: map[string]string{"custom:plan": "pro"}, Scopes: []string{"aws.cognito.signin.user.admin"}},
+			signIn: program.SignIn{Groups: []string{"owners"}, Attributes: map[string]string{"custom:plan": "pro"}, Scopes: []string{"aws.cognito.signin.user.admin"}},
 			access: object{}, scopes: []string{"documents/read", "documents/write", "reports/read"},
 		},
 		{
 			name:   "an attribute into the access token is one line: aws/aws-cdk#27717",
 			policy: `claims: {plan: {attribute: "custom:plan"}}`,
-			signIn: SignIn{Attributes: map[string]string{"custom:plan": "pro"}},
+			signIn: program.SignIn{Attributes: map[string]string{"custom:plan": "pro"}},
 			access: object{"plan": "pro"},
 		},
 		{
@@ -56,7 +58,7 @@ claims:
 claims: {tenant: {attribute: "custom:tenant", required: true}}
 authorizers: {A: {routes: {"GET /tenants/{tenant}": [{rule: "claims.tenant == request.pathParameters.tenant", message: foreign tenant}]}}}
 `,
-			signIn: SignIn{Attributes: map[string]string{"custom:tenant": "acme"}},
+			signIn: program.SignIn{Attributes: map[string]string{"custom:tenant": "acme"}},
 			access: object{"tenant": "acme"}, token: `{"tenant": "globex"}`, want: "foreign tenant",
 		},
 		{
@@ -75,7 +77,7 @@ authorizers:
         - rule: "'editor' in claims['https://hasura.io/jwt/claims']['x-hasura-allowed-roles'] && claims['a.b'] == 'dotted' && claims.a.b == 'nested'"
           message: editors only
 `,
-			signIn: SignIn{UserName: "u", Groups: []string{"editor"}},
+			signIn: program.SignIn{UserName: "u", Groups: []string{"editor"}},
 			access: object{"https://hasura.io/jwt/claims": object{"x-hasura-allowed-roles": []any{"editor"}, "x-hasura-user-id": "u"}, "a.b": "dotted", "a": object{"b": "nested"}},
 			token:  `{"https://hasura.io/jwt/claims": {"x-hasura-allowed-roles": ["editor"]}, "a.b": "dotted", "a": {"b": "nested"}}`,
 		},
@@ -85,7 +87,7 @@ authorizers:
 claims: {kind: {expr: "trigger.source == 'TokenGeneration_ClientCredentials' ? 'machine' : 'user'"}}
 authorizers: {A: {routes: {"GET /tenants/{tenant}": [{rule: "claims.kind == 'machine' && claims.groups.size() == 0 && !has(claims.username)"}]}}}
 `,
-			signIn: SignIn{UserName: "ClientCredentials", TriggerSource: "TokenGeneration_ClientCredentials"},
+			signIn: program.SignIn{UserName: "ClientCredentials", TriggerSource: "TokenGeneration_ClientCredentials"},
 			access: object{"kind": "machine"}, token: `{"client_id": "m2m", "kind": "machine"}`,
 		},
 	} {
@@ -108,7 +110,7 @@ authorizers: {A: {routes: {"GET /tenants/{tenant}": [{rule: "claims.kind == 'mac
 			if c.want != "" {
 				want = []string{c.want}
 			}
-			request := Request{RouteKey: "GET /tenants/{tenant}", PathParameters: map[string]string{"tenant": "acme"}}
+			request := program.Request{RouteKey: "GET /tenants/{tenant}", PathParameters: map[string]string{"tenant": "acme"}}
 			checkCase{token: c.token, request: request, want: want}.run(t, checker)
 		})
 	}

@@ -18,6 +18,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/claimsmith/claimsmith/lambda/internal/contract"
 )
 
 // schemaFile is the JSON Schema of the policy document, for editors. It is made from the Go types and their doc comments:
@@ -126,7 +128,11 @@ func newSchema(t *testing.T) schema {
 					}
 				}
 			case *ast.ValueSpec:
-				typ := spec.Type.(*ast.Ident).Name
+				ident, ok := spec.Type.(*ast.Ident)
+				if !ok {
+					continue // not one of an enumeration
+				}
+				typ := ident.Name
 				value, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
 				if err != nil {
 					t.Fatal(err)
@@ -233,7 +239,7 @@ func (s schema) property(t reflect.Type, f reflect.StructField) object {
 	case "Lookup.key":
 		out = append(out, member{"propertyNames", object{{"minLength", 1}}}, member{"minProperties", 1}, member{"maxProperties", 2})
 	case "Lookup.index":
-		out = append(out, member{"pattern", indexName().String()})
+		out = append(out, member{"pattern", indexName.String()})
 	case "Lookup.limit":
 		out = append(out, member{"minimum", 1}, member{"maximum", maxRows})
 	case "Lookup.cacheSeconds":
@@ -244,14 +250,14 @@ func (s schema) property(t reflect.Type, f reflect.StructField) object {
 		row := object{{"type", "object"}, {"additionalProperties", definition("Literal")}}
 		out = append(out[:1], member{"anyOf", list{row, object{{"type", "array"}, {"items", row}}}})
 	case "Policy.resourceServers":
-		out = append(out, member{"propertyNames", object{{"pattern", serverIdentifier().String()}}})
+		out = append(out, member{"propertyNames", object{{"pattern", serverIdentifier.String()}}})
 		out.set("additionalProperties", object{{"type", "object"}, {"minProperties", 1}, {"maxProperties", maxServerScopes},
-			{"propertyNames", object{{"pattern", serverScope().String()}}},
+			{"propertyNames", object{{"pattern", serverScope.String()}}},
 			{"additionalProperties", append(s.value(f.Type.Elem().Elem()), member{"maxLength", maxDescription})}})
 	case "Policy.claims":
 		out = append(out[:1], s.claims(false)...)
 	case "Policy.tokenBudget":
-		out = append(out, member{"minimum", tokenSize(cognitoPayload)})
+		out = append(out, member{"minimum", contract.TokenSize(contract.CognitoPayload)})
 	case "Policy.authorizers":
 		out = append(out, member{"propertyNames", object{{"pattern", authorizerName.String()}}})
 	case "Authorizer.routes":
@@ -260,7 +266,7 @@ func (s schema) property(t reflect.Type, f reflect.StructField) object {
 	case "Claim.code":
 		out = append(out, member{"const", true})
 	case "Suppression.claim":
-		out = append(out, refusedNames(refuseSuppression)...)
+		out = append(out, refusedNames(func(name string, token Token) string { return contract.RefuseSuppression(name, contract.Token(token)) })...)
 	case "Scope.scope":
 		out = append(out, member{"pattern", `^\S+$`})
 	}
@@ -311,7 +317,7 @@ func (s schema) claims(nested bool) object {
 
 // refusedNames matches the names that are refused in both tokens.
 func refusedNames(refuse func(name string, token Token) string) object {
-	names := slices.Concat(protected[AccessToken], protected[IDToken], []string{"scope", "cognito:roles", "cognito:preferred_role"})
+	names := slices.Concat(contract.Protected[contract.AccessToken], contract.Protected[contract.IDToken], []string{"scope", "cognito:roles", "cognito:preferred_role"})
 	slices.Sort(names)
 	names = slices.DeleteFunc(slices.Compact(names), func(name string) bool {
 		return refuse(name, AccessToken) == "" || refuse(name, IDToken) == ""

@@ -37,15 +37,15 @@ func BenchmarkExpr(b *testing.B) {
 				}
 			}
 		})
-		planned, err := o.plan(c.text, checked)
+		planned, err := o.plan(checked)
 		if err != nil {
 			b.Fatal(err)
 		}
 		b.Run(c.name+"/cel-go", func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, problem := planned.eval(o.vars); problem != "" {
-					b.Fatal(problem)
+				if _, _, err := planned.Eval(o.vars); err != nil {
+					b.Fatal(err)
 				}
 			}
 		})

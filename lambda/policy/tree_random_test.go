@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/claimsmith/claimsmith/lambda/internal/contract"
 )
 
 // forms are the forms of expressions by type. <int> stands for an expression of type int, @int for a new variable of a loop
@@ -123,7 +125,7 @@ func leaf(kind string) string {
 // random compares what a seed makes, and tells whether it compiled.
 func (o *oracle) random(t *testing.T, seed uint64) bool {
 	a := author{Rand: rand.New(rand.NewPCG(seed, 0))}
-	kinds := sortedKeys(forms)
+	kinds := contract.SortedKeys(forms)
 	text := a.write(kinds[a.IntN(len(kinds))], 1+a.IntN(4))
 	err := o.compare(text)
 	if err != nil && !errors.Is(err, errNotCompiled) {

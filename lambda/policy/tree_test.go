@@ -22,6 +22,7 @@ import (
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
 
+	"github.com/claimsmith/claimsmith/lambda/internal/contract"
 	"github.com/claimsmith/claimsmith/lambda/internal/expr"
 )
 
@@ -52,16 +53,19 @@ func newOracle(t testing.TB) *oracle {
 	for name, s := range checkVariables([]string{"stage"}, cognitoClaims()) {
 		vars[name] = s
 	}
-	vars["claims"] = objectOf("claims", map[string]*field{
-		"company_id": {shape: stringShape}, "tier": {shape: intShape}, "share": {shape: doubleShape}, "a.b/c": {shape: stringShape},
-		"roles":  {shape: objectOf("claims.roles", map[string]*field{"owner": {shape: stringMap, optional: true}}), optional: true},
-		"scopes": {shape: stringsShape}, "aud": {shape: dynShape, optional: true}, "absent": {shape: stringShape, optional: true},
+	vars["claims"] = objectOf("claims", map[string]*contract.Field{
+		"company_id": {Shape: stringShape}, "tier": {Shape: intShape}, "share": {Shape: doubleShape}, "a.b/c": {Shape: stringShape},
+		"roles":  {Shape: objectOf("claims.roles", map[string]*contract.Field{"owner": {Shape: stringMap, Optional: true}}), Optional: true},
+		"scopes": {Shape: stringsShape}, "aud": {Shape: dynShape, Optional: true}, "absent": {Shape: stringShape, Optional: true},
 	})
-	o := &oracle{used: map[string]bool{}, vars: mintEnvironment(SignIn{
-		UserName: "alice", Groups: []string{"staff-uk", "owners"}, Attributes: map[string]string{"email": "a@example.com", "custom:tier": "7"},
-		ClientID: "client", Scopes: []string{"documents/read"}, TriggerSource: "TokenGeneration_Authentication", PoolID: "eu_1", PoolRegion: "eu",
-		Params: map[string]string{"stage": "prod"},
-	})}
+	o := &oracle{used: map[string]bool{}, vars: map[string]any{
+		"user": map[string]any{
+			"name": "alice", "groups": []string{"staff-uk", "owners"}, "attributes": map[string]string{"email": "a@example.com", "custom:tier": "7"},
+		},
+		"client": map[string]any{"id": "client", "is_machine": false, "metadata": map[string]string{}}, "scopes": []string{"documents/read"},
+		"trigger": map[string]any{"source": "TokenGeneration_Authentication"}, "pool": map[string]any{"id": "eu_1", "region": "eu"},
+		"params": map[string]string{"stage": "prod"},
+	}}
 	o.vars["claims"] = map[string]any{
 		"company_id": "acme", "tier": int64(3), "share": 0.5, "a.b/c": "x", "scopes": []string{"documents/read", "documents/write"},
 		"roles": map[string]any{"owner": map[string]any{"permission": "all"}}, "aud": []any{"app"},
@@ -74,9 +78,9 @@ func newOracle(t testing.TB) *oracle {
 	for name, v := range values {
 		vars["dyn_"+name], o.vars["dyn_"+name] = dynShape, v
 	}
-	for name, s := range map[string]*shape{
+	for name, s := range map[string]*contract.Shape{
 		"yes": boolShape, "int": intShape, "double": doubleShape, "text": stringShape, "texts": stringsShape, "list": listOf(dynShape),
-		"stringMap": stringMap, "map": {kind: mapKind, elem: dynShape}, "ints": listOf(intShape), "doubles": listOf(doubleShape),
+		"stringMap": stringMap, "map": {Kind: contract.Map, Elem: dynShape}, "ints": listOf(intShape), "doubles": listOf(doubleShape),
 	} {
 		vars["a_"+name], o.vars["a_"+name] = s, values[name]
 	}
@@ -126,7 +130,7 @@ func (o *oracle) compare(text string) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errNotCompiled, err)
 	}
-	planned, err := o.plan(text, checked)
+	planned, err := o.plan(checked)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errNotCompiled, err)
 	}
@@ -150,15 +154,27 @@ func (o *oracle) compare(text string) error {
 	// cel-go visits the keys of a map from a random one on, so what depends on that must come out as ours at times.
 	var want string
 	for range 300 {
-		v, problem := planned.eval(o.vars)
-		if want = show(fromCEL(v)); problem != "" {
-			want = "error: " + problem
+		v, _, err := planned.Eval(o.vars)
+		if want = show(fromCEL(v)); err != nil {
+			want = "error: " + kindOf(err)
 		}
 		if got == want {
 			return nil
 		}
 	}
 	return fmt.Errorf("expr says %s, cel-go %s", got, want)
+}
+
+// kindOf is the kind of one of cel-go's errors.
+func kindOf(err error) string {
+	for _, kind := range []expr.Error{
+		expr.NoSuchKey, expr.NoSuchOverload, expr.OutOfBounds, expr.DivisionByZero, expr.ModulusByZero, expr.Overflow, expr.NoValue,
+	} {
+		if strings.Contains(err.Error(), string(kind)) {
+			return string(kind)
+		}
+	}
+	return string(expr.NotConverted)
 }
 
 // hasMessages tells whether an expression makes a value that functions do not have.

@@ -7,7 +7,7 @@ import (
 	"fmt"
 
 	"github.com/claimsmith/claimsmith/lambda/internal/strictjson"
-	"github.com/claimsmith/claimsmith/lambda/policy"
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 // event is a pre token generation event. The whole event goes back to Cognito, so that what is not understood here is
@@ -26,7 +26,7 @@ type groupConfiguration struct {
 
 // input is what of an event matters here.
 type input struct {
-	signIn policy.SignIn
+	signIn program.SignIn
 	groups *groupConfiguration // nil for machines
 }
 
@@ -41,7 +41,7 @@ func decode(payload []byte, params map[string]string) (event, *input, error) {
 	}
 	var r reader
 	caller, request := r.object(e, "callerContext"), r.object(e, "request")
-	in := &input{signIn: policy.SignIn{
+	in := &input{signIn: program.SignIn{
 		TriggerSource:  r.text(e, "triggerSource"),
 		PoolRegion:     r.text(e, "region"),
 		PoolID:         r.text(e, "userPoolId"),
@@ -83,7 +83,7 @@ func parse(payload []byte) (e event, err error) {
 // isMachine tells whether the tokens are for a client itself. Every user has a sub; for machines Cognito sends no
 // attributes and the literal user name, and AWS documents the trigger's source for one of the two ways to get such
 // tokens (https://docs.aws.amazon.com/cognito/latest/developerguide/token-endpoint.html).
-func isMachine(s *policy.SignIn) bool {
+func isMachine(s *program.SignIn) bool {
 	return s.Attributes["sub"] == "" && (s.TriggerSource == "TokenGeneration_ClientCredentials" || s.UserName == "ClientCredentials")
 }
 
@@ -150,7 +150,7 @@ func (r *reader) list(parent map[string]any, name string) []string {
 
 // answer is the event with the response to it, in the form of a trigger version. What the policy does not ask for is left
 // out, above all groupOverrideDetails: empty or null it would take the user's groups away.
-func (e event) answer(in *input, m policy.Minted, version string) ([]byte, error) {
+func (e event) answer(in *input, m program.Minted, version string) ([]byte, error) {
 	details := map[string]any{}
 	// A machine has no groups, so there are none to replace. Roles would be lost if they were left out.
 	if m.ReplaceGroups && in.groups != nil {

@@ -13,17 +13,18 @@ import (
 
 	"github.com/claimsmith/claimsmith/lambda/policy"
 	"github.com/claimsmith/claimsmith/lambda/pretoken"
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 func ExampleHandler() {
-	program, err := policy.Compile(&policy.Policy{Claims: map[string]policy.Claim{
+	compiled, err := policy.Compile(&policy.Policy{Claims: map[string]policy.Claim{
 		"company_id": {Attribute: "custom:company_id", Required: true},
 	}})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	handler := &pretoken.Handler{Program: program, Logger: slog.New(slog.DiscardHandler)}
+	handler := &pretoken.Handler{Program: compiled.Program, Logger: slog.New(slog.DiscardHandler)}
 
 	for _, attributes := range []string{`{"custom:company_id": "acme"}`, `{}`} {
 		answer, err := handler.Invoke(context.Background(), []byte(`{"request": {"userAttributes": `+attributes+`}, "response": {}}`))
@@ -47,7 +48,7 @@ func ExampleHandler() {
 //	claims:
 //	  entitlements: {code: true, type: "list(string)"}
 func entitlements(service string) pretoken.Hook {
-	return func(ctx context.Context, in policy.SignIn, out *policy.Minted) error {
+	return func(ctx context.Context, in program.SignIn, out *program.Minted) error {
 		if in.Machine {
 			return nil
 		}
@@ -95,11 +96,11 @@ func ExampleHook() {
 	if err != nil {
 		panic(err)
 	}
-	program, err := policy.Compile(document)
+	compiled, err := policy.Compile(document)
 	if err != nil {
 		panic(err)
 	}
-	handler := pretoken.Handler{Program: program, Hooks: []pretoken.Hook{entitlements(service.URL)}, Logger: slog.New(slog.DiscardHandler)}
+	handler := pretoken.Handler{Program: compiled.Program, Hooks: []pretoken.Hook{entitlements(service.URL)}, Logger: slog.New(slog.DiscardHandler)}
 	for _, sub := range []string{"owner", "locked"} {
 		answer, err := handler.Invoke(context.Background(), []byte(`{"request": {"userAttributes": {"sub": "`+sub+`"}}}`))
 		var event struct{ Response json.RawMessage }

@@ -4,21 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/claimsmith/claimsmith/lambda/internal/owncode"
-	"github.com/claimsmith/claimsmith/lambda/policy"
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 // Hook is own code that runs after the policy, at each sign-in. It reads what is known of the sign-in, and sets and removes
 // claims, scopes and groups in what the policy made of it:
 //
-//	pretoken.Start(pretoken.Hook(func(ctx context.Context, in policy.SignIn, out *policy.Minted) error {
+//	pretoken.Start(pretoken.Hook(func(ctx context.Context, in program.SignIn, out *program.Minted) error {
 //		out.Access["plan"] = "pro"
 //		delete(out.Access, "trial")
 //		return nil
 //	}))
 //
-// The same is refused as in a policy, see [policy.Program.Accept]. Rules read only claims that the policy declares, so
+// The same is refused as in a policy, see [program.Program.Accept]. Rules read only claims that the policy declares, so
 // declare what the hook sets: {code: true, type: string}. It does not run for a sign-in that the policy refuses.
 //
 // [Deny] refuses the sign-in. Any other error is a fault: no tokens are issued, and the user is told to try again. A
@@ -27,7 +28,7 @@ import (
 //
 // The context ends before Cognito's patience does (see [Handler.Deadline]), and a hook that has not returned by then is
 // not waited for. Cognito may call several times for one sign-in, so a hook must cope with being repeated.
-type Hook func(ctx context.Context, in policy.SignIn, out *policy.Minted) error
+type Hook func(ctx context.Context, in program.SignIn, out *program.Minted) error
 
 func (hook Hook) apply(h *Handler) error {
 	if hook == nil {
@@ -46,12 +47,13 @@ type denial struct{ reason string }
 func (d *denial) Error() string { return "denied: " + d.reason }
 
 // runHooks changes what the policy minted, and holds the result against the policy's refusals.
-func (h *Handler) runHooks(ctx context.Context, in policy.SignIn, minted policy.Minted) (policy.Minted, error) {
+func (h *Handler) runHooks(ctx context.Context, in program.SignIn, minted program.Minted) (program.Minted, error) {
 	// A hook that is not waited for may go on changing claims. They reach nobody: the sign-in has failed by then.
 	type result struct {
-		minted policy.Minted
+		minted program.Minted
 		denial *denial
 	}
+	in.Params = maps.Clone(in.Params)
 	for i, hook := range h.Hooks {
 		name := fmt.Sprintf("hooks[%d]", i)
 		r, err := owncode.Run(ctx, func() (r result, err error) {
@@ -63,17 +65,17 @@ func (h *Handler) runHooks(ctx context.Context, in policy.SignIn, minted policy.
 			return r, err
 		})
 		if err != nil {
-			return policy.Minted{}, fmt.Errorf("%s: %w", name, err)
+			return program.Minted{}, fmt.Errorf("%s: %w", name, err)
 		}
 		if r.denial != nil {
-			return policy.Minted{Refusals: []policy.Reason{{Path: name, Message: r.denial.reason}}}, nil
+			return program.Minted{Refusals: []program.Reason{{Path: name, Message: r.denial.reason}}}, nil
 		}
 		minted = r.minted
 	}
 	accepted := h.Program.Accept(in, minted)
 	shapes := len(accepted.Access) + len(accepted.SuppressInAccess) + len(accepted.ScopesToAdd) + len(accepted.ScopesToSuppress)
 	if h.Version == V1 && shapes > 0 {
-		return policy.Minted{Refusals: []policy.Reason{{Path: "hooks", Message: "shape the access token, which trigger version V1_0 cannot"}}}, nil
+		return program.Minted{Refusals: []program.Reason{{Path: "hooks", Message: "shape the access token, which trigger version V1_0 cannot"}}}, nil
 	}
 	return accepted, nil
 }

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/claimsmith/claimsmith/lambda/policy"
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 // hookCase is a hook, and what Cognito gets and the log says.
@@ -66,7 +66,7 @@ func TestHooks(t *testing.T) {
 	hang := make(chan struct{})
 	t.Cleanup(func() { close(hang) })
 	for _, c := range []hookCase{
-		{name: "sets and removes", hook: func(_ context.Context, in policy.SignIn, out *policy.Minted) error {
+		{name: "sets and removes", hook: func(_ context.Context, in program.SignIn, out *program.Minted) error {
 			delete(out.Access, "plan")
 			out.Access["limits"] = map[string]any{"docs": len(in.Groups)}
 			out.ID["seen"] = in.UserName
@@ -74,34 +74,34 @@ func TestHooks(t *testing.T) {
 			return nil
 		}, want: `{"accessTokenGeneration": {"claimsToAddOrOverride": {"limits": {"docs": 2}}, "scopesToAdd": ["documents/read"]}, "idTokenGeneration": {"claimsToAddOrOverride": {"seen": "brcotter"}}}`,
 			log: `"outcome":"issued"`},
-		{name: "the second sees what the first did", hook: func(_ context.Context, _ policy.SignIn, out *policy.Minted) error {
+		{name: "the second sees what the first did", hook: func(_ context.Context, _ program.SignIn, out *program.Minted) error {
 			out.Access["plan"] = "pro"
 			return nil
-		}, after: func(_ context.Context, _ policy.SignIn, out *policy.Minted) error {
+		}, after: func(_ context.Context, _ program.SignIn, out *program.Minted) error {
 			out.Access["plan"] = out.Access["plan"].(string) + "+"
 			return nil
 		}, want: `{"accessTokenGeneration": {"claimsToAddOrOverride": {"plan": "pro+"}}}`, log: `"outcome":"issued"`},
-		{name: "denies", hook: func(context.Context, policy.SignIn, *policy.Minted) error {
+		{name: "denies", hook: func(context.Context, program.SignIn, *program.Minted) error {
 			return fmt.Errorf("wrapped: %w", Deny("no seat is free"))
 		}, err: refused, log: `"outcome":"refused","reasons":[{"path":"hooks[0]","message":"no seat is free"}]`},
-		{name: "refuses what a policy cannot mint", hook: func(_ context.Context, _ policy.SignIn, out *policy.Minted) error {
+		{name: "refuses what a policy cannot mint", hook: func(_ context.Context, _ program.SignIn, out *program.Minted) error {
 			out.Access["sub"] = "brcotter"
 			return nil
 		}, err: refused, log: `{"path":"claims.sub","message":"claim \"sub\" is protected by Cognito and cannot be set in an access token"}`},
-		{name: "refuses another type than declared", hook: func(_ context.Context, _ policy.SignIn, out *policy.Minted) error {
+		{name: "refuses another type than declared", hook: func(_ context.Context, _ program.SignIn, out *program.Minted) error {
 			out.Access["limits"] = map[string]any{"docs": "acme"}
 			return nil
 		}, err: refused, log: `claims.limits.docs is no int`},
-		{name: "an error", hook: func(context.Context, policy.SignIn, *policy.Minted) error {
+		{name: "an error", hook: func(context.Context, program.SignIn, *program.Minted) error {
 			return fmt.Errorf("tier of brcotter: %w", &url.Error{Op: "Get", URL: "https://tiers.example.com/brcotter", Err: errors.New("acme")})
 		}, err: fault, log: `"outcome":"fault","error":"hooks[0]: error of type *fmt.wrapError, *url.Error, *errors.errorString"`},
-		{name: "a panic", hook: func(_ context.Context, in policy.SignIn, _ *policy.Minted) error { panic(in.UserName) },
+		{name: "a panic", hook: func(_ context.Context, in program.SignIn, _ *program.Minted) error { panic(in.UserName) },
 			err: fault, log: `"outcome":"fault","error":"hooks[0]: panic of type string"`},
-		{name: "a hook that minds the deadline", hook: func(ctx context.Context, _ policy.SignIn, _ *policy.Minted) error {
+		{name: "a hook that minds the deadline", hook: func(ctx context.Context, _ program.SignIn, _ *program.Minted) error {
 			<-ctx.Done()
 			return ctx.Err()
 		}, err: fault, log: `time"`},
-		{name: "a hook that does not return", hook: func(context.Context, policy.SignIn, *policy.Minted) error {
+		{name: "a hook that does not return", hook: func(context.Context, program.SignIn, *program.Minted) error {
 			<-hang
 			return nil
 		}, err: fault, log: `"error":"hooks[0]: has not returned in time"`},
@@ -113,7 +113,7 @@ func TestHooks(t *testing.T) {
 func TestHooksDoNotRunForASignInThatThePolicyRefuses(t *testing.T) {
 	t.Parallel()
 	h := handler(t, `claims: {a: {attribute: none, required: true}}`, &bytes.Buffer{})
-	h.Hooks = []Hook{func(context.Context, policy.SignIn, *policy.Minted) error {
+	h.Hooks = []Hook{func(context.Context, program.SignIn, *program.Minted) error {
 		t.Error("the hook ran")
 		return nil
 	}}
@@ -125,7 +125,7 @@ func TestHooksDoNotRunForASignInThatThePolicyRefuses(t *testing.T) {
 func TestHooksNeedNoPolicy(t *testing.T) {
 	t.Parallel()
 	h := handler(t, `{}`, &bytes.Buffer{})
-	h.Hooks = []Hook{func(_ context.Context, _ policy.SignIn, out *policy.Minted) error {
+	h.Hooks = []Hook{func(_ context.Context, _ program.SignIn, out *program.Minted) error {
 		out.Access["plan"] = "pro"
 		return nil
 	}}
@@ -145,7 +145,7 @@ func TestHooksCannotShapeAccessTokensOnV1(t *testing.T) {
 		var log bytes.Buffer
 		h := handler(t, `{}`, &log)
 		h.Version = V1
-		h.Hooks = []Hook{func(_ context.Context, _ policy.SignIn, out *policy.Minted) error {
+		h.Hooks = []Hook{func(_ context.Context, _ program.SignIn, out *program.Minted) error {
 			map[string]map[string]any{"access": out.Access, "id": out.ID}[claim]["plan"] = "pro"
 			return nil
 		}}
@@ -159,9 +159,9 @@ func TestHooksCannotShapeAccessTokensOnV1(t *testing.T) {
 // at its sign-in.
 func TestWhatHooksGetIsTheirs(t *testing.T) {
 	t.Parallel()
-	var seen policy.SignIn
+	var seen program.SignIn
 	h := handler(t, claims, &bytes.Buffer{})
-	h.Hooks = []Hook{func(_ context.Context, in policy.SignIn, _ *policy.Minted) error {
+	h.Hooks = []Hook{func(_ context.Context, in program.SignIn, _ *program.Minted) error {
 		seen = in
 		return nil
 	}}
@@ -178,5 +178,36 @@ func TestWhatHooksGetIsTheirs(t *testing.T) {
 	}
 	if !reflect.DeepEqual(seen, want.signIn) {
 		t.Errorf("the sign-in changed to %+v", seen)
+	}
+}
+
+// What a hook changes is this sign-in's, not the policy's: neither the next sign-in nor the other token sees it.
+func TestAHookChangesOneSignIn(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	h := handler(t, `
+params: [stage]
+claims:
+  roles: {value: {owner: {permission: edit}, tags: [a, b]}, tokens: [access, id]}
+  stage: {expr: params.stage}
+`, &log)
+	h.Hooks = []Hook{func(_ context.Context, in program.SignIn, out *program.Minted) error {
+		roles := out.Access["roles"].(map[string]any)
+		roles["owner"].(map[string]any)["permission"] = "all"
+		roles["tags"].([]any)[0] = "x"
+		in.Params["stage"] = "dev"
+		return nil
+	}}
+	const want = `{"claimsAndScopeOverrideDetails": {
+		"accessTokenGeneration": {"claimsToAddOrOverride": {"roles": {"owner": {"permission": "all"}, "tags": ["x", "b"]}, "stage": "prod"}},
+		"idTokenGeneration": {"claimsToAddOrOverride": {"roles": {"owner": {"permission": "edit"}, "tags": ["a", "b"]}}}}}`
+	for range 2 {
+		answer, err := h.Invoke(t.Context(), fixture(t, "user.json"))
+		if err != nil {
+			t.Fatalf("%v; log %s", err, &log)
+		}
+		if got := tree(t, answer)["response"]; !reflect.DeepEqual(got, any(tree(t, []byte(want)))) {
+			t.Errorf("response\n got %v\nwant %s", got, want)
+		}
 	}
 }

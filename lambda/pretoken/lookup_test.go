@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/claimsmith/claimsmith/lambda/policy"
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 const tiers = `
@@ -21,10 +21,10 @@ func TestRowsReachClaims(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	h := handler(t, tiers, &log)
-	var asked []policy.LookupRequest
-	h.Lookup = func(_ context.Context, requests []policy.LookupRequest) map[string]policy.Found {
+	var asked []program.LookupRequest
+	h.Lookup = func(_ context.Context, requests []program.LookupRequest) map[string]program.Found {
 		asked = append(asked, requests...)
-		return map[string]policy.Found{"tier": {Rows: []map[string]any{{"plan": "pro"}}}}
+		return map[string]program.Found{"tier": {Rows: []map[string]any{{"plan": "pro"}}}}
 	}
 	answer, err := h.Invoke(t.Context(), fixture(t, "user.json"))
 	if err != nil {
@@ -48,18 +48,18 @@ func TestLookupsThatFail(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		policy string
-		found  map[string]policy.Found
+		found  map[string]program.Found
 		want   string
 		log    string
 	}{
-		"a fault":   {tiers, map[string]policy.Found{"tier": {Problem: "throttled"}}, "sign-in is temporarily not possible", `"outcome":"fault","reasons":[{"path":"lookups.tier","message":"throttled"}]`},
-		"a refusal": {strings.Replace(tiers, "{default: {plan: free}}", "deny", 1), map[string]policy.Found{"tier": {}}, "sign-in is not permitted for this account", `"outcome":"refused","reasons":[{"path":"lookups.tier","message":"there is no such row"}]`},
+		"a fault":   {tiers, map[string]program.Found{"tier": {Problem: "throttled"}}, "sign-in is temporarily not possible", `"outcome":"fault","reasons":[{"path":"lookups.tier","message":"throttled"}]`},
+		"a refusal": {strings.Replace(tiers, "{default: {plan: free}}", "deny", 1), map[string]program.Found{"tier": {}}, "sign-in is not permitted for this account", `"outcome":"refused","reasons":[{"path":"lookups.tier","message":"there is no such row"}]`},
 		"nothing":   {tiers, nil, "sign-in is temporarily not possible", `it was not looked up`},
-		"a default": {strings.Replace(tiers, "onMissing", "onError", 1), map[string]policy.Found{"tier": {Problem: "throttled"}}, "", `"omitted":[{"path":"lookups.tier","message":"throttled"}]`},
+		"a default": {strings.Replace(tiers, "onMissing", "onError", 1), map[string]program.Found{"tier": {Problem: "throttled"}}, "", `"omitted":[{"path":"lookups.tier","message":"throttled"}]`},
 	} {
 		var log bytes.Buffer
 		h := handler(t, c.policy, &log)
-		h.Lookup = func(context.Context, []policy.LookupRequest) map[string]policy.Found { return c.found }
+		h.Lookup = func(context.Context, []program.LookupRequest) map[string]program.Found { return c.found }
 		_, err := h.Invoke(t.Context(), fixture(t, "user.json"))
 		got := ""
 		if err != nil {

@@ -8,14 +8,14 @@ import (
 	"time"
 
 	"github.com/claimsmith/claimsmith/lambda/internal/metrics"
-	"github.com/claimsmith/claimsmith/lambda/policy"
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 func TestMintsAreObserved(t *testing.T) {
 	t.Parallel()
-	found := func(f policy.Found) LookupFunc {
-		return func(context.Context, []policy.LookupRequest) map[string]policy.Found {
-			return map[string]policy.Found{"tier": f}
+	found := func(f program.Found) LookupFunc {
+		return func(context.Context, []program.LookupRequest) map[string]program.Found {
+			return map[string]program.Found{"tier": f}
 		}
 	}
 	for _, c := range []struct {
@@ -29,10 +29,10 @@ func TestMintsAreObserved(t *testing.T) {
 		{name: "refused", policy: `claims: {a: {attribute: "custom:none", required: true}}`, want: Observation{Outcome: "refused"}},
 		{name: "a claim left out", policy: `claims: {a: {expr: "user.attributes['custom:none']", onError: omit}}`, want: Observation{Outcome: "issued", Omitted: 1}},
 		{name: "a fault", policy: "claims: {a: {value: 1}}", event: "{}", want: Observation{Outcome: "fault"}},
-		{name: "a row", policy: tiers, lookup: found(policy.Found{Rows: []map[string]any{{"plan": "pro"}}}), want: Observation{Outcome: "issued", Lookup: 1}},
-		{name: "no row", policy: tiers, lookup: found(policy.Found{}), want: Observation{Outcome: "issued", Lookup: 1}},
-		{name: "a lookup that fails", policy: tiers, lookup: found(policy.Found{Problem: "throttled"}), want: Observation{Outcome: "fault", Lookup: 1, LookupFailures: 1}},
-		{name: "a lookup that is not made", policy: tiers, lookup: func(context.Context, []policy.LookupRequest) map[string]policy.Found { return nil },
+		{name: "a row", policy: tiers, lookup: found(program.Found{Rows: []map[string]any{{"plan": "pro"}}}), want: Observation{Outcome: "issued", Lookup: 1}},
+		{name: "no row", policy: tiers, lookup: found(program.Found{}), want: Observation{Outcome: "issued", Lookup: 1}},
+		{name: "a lookup that fails", policy: tiers, lookup: found(program.Found{Problem: "throttled"}), want: Observation{Outcome: "fault", Lookup: 1, LookupFailures: 1}},
+		{name: "a lookup that is not made", policy: tiers, lookup: func(context.Context, []program.LookupRequest) map[string]program.Found { return nil },
 			want: Observation{Outcome: "fault", Lookup: 1, LookupFailures: 1}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

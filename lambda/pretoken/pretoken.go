@@ -1,6 +1,6 @@
 // Package pretoken answers Cognito's pre token generation trigger with a claim policy.
 //
-// It translates an event into a [policy.SignIn] and what the policy makes of it into the trigger's answer. It decides
+// It translates an event into a [program.SignIn] and what the policy makes of it into the trigger's answer. It decides
 // nothing itself. See https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-pre-token-generation.html.
 package pretoken
 
@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/claimsmith/claimsmith/lambda/internal/owncode"
-	"github.com/claimsmith/claimsmith/lambda/policy"
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 // Cognito shows these texts to whoever signs in, followed by a full stop, so they say nothing about the user or the
@@ -29,7 +29,7 @@ const V1 = "V1_0"
 // Handler answers pre token generation events. It is a lambda.Handler.
 type Handler struct {
 	// Program is the policy.
-	Program *policy.Program
+	Program *program.Program
 
 	// Params are the values of the policy's params.
 	Params map[string]string
@@ -69,8 +69,8 @@ const (
 type minting struct {
 	Observation
 	input   *input // nil when the event could not be read
-	reasons []policy.Reason
-	omitted []policy.Reason
+	reasons []program.Reason
+	omitted []program.Reason
 	cause   string // of a fault
 	answer  []byte
 	err     error

@@ -4,23 +4,16 @@ import (
 	"context"
 	"errors"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/claimsmith/claimsmith/lambda/policy"
+	"github.com/claimsmith/claimsmith/lambda/internal/programtest"
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 func TestFromEnvironment(t *testing.T) {
-	executable, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(filepath.Dir(executable), "policy.json")
-	if err := os.WriteFile(file, []byte(`{"params": ["stage"], "claims": {"stage": {"expr": "params.stage"}}}`), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.Remove(file) })
+	folder := programtest.Executable(t)
+	programtest.Write(t, folder, `{"params": ["stage"], "claims": {"stage": {"expr": "params.stage"}}}`)
 
 	for _, c := range []struct{ version, stage, want string }{
 		{"", "", `CLAIMSMITH_TRIGGER_VERSION is ""; allowed are V1_0, V2_0 and V3_0`},
@@ -46,11 +39,8 @@ func TestFromEnvironment(t *testing.T) {
 		}
 	}
 
-	lookups := `{"lookups": {"a": {"table": "t", "key": {"pk": "user.name"}, "type": {"b": "string"}}}}`
-	if err := os.WriteFile(file, []byte(lookups), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	found := func(context.Context, []policy.LookupRequest) map[string]policy.Found { return nil }
+	programtest.Write(t, folder, `{"lookups": {"a": {"table": "t", "key": {"pk": "user.name"}, "type": {"b": "string"}}}}`)
+	found := func(context.Context, []program.LookupRequest) map[string]program.Found { return nil }
 	for _, c := range []struct {
 		options []Option
 		want    string
@@ -68,16 +58,14 @@ func TestFromEnvironment(t *testing.T) {
 		}
 	}
 
-	if err := os.WriteFile(file, []byte(`{"claims": {"a": {"code": true, "type": "int"}}}`), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := programtest.Write(t, folder, `{"claims": {"a": {"code": true, "type": "int"}}}`)
 	if _, err := fromEnvironment(nil); err == nil || err.Error() != `the policy says that code sets ["a"], but this function has no hook: call pretoken.Start(pretoken.Hook(…))` {
 		t.Errorf("without a hook: %v", err)
 	}
 	if _, err := fromEnvironment([]Option{Hook(nil)}); err == nil || err.Error() != "a hook is nil" {
 		t.Errorf("with a nil hook: %v", err)
 	}
-	if h, err := fromEnvironment([]Option{Hook(func(context.Context, policy.SignIn, *policy.Minted) error { return nil })}); err != nil || len(h.Hooks) != 1 {
+	if h, err := fromEnvironment([]Option{Hook(func(context.Context, program.SignIn, *program.Minted) error { return nil })}); err != nil || len(h.Hooks) != 1 {
 		t.Errorf("with a hook: %v", err)
 	}
 

@@ -56,7 +56,7 @@ func programs(arch string) (map[string]gobuild.File, error) {
 
 // policyFiles are what lies beside a program.
 func (w *world) policyFiles() (files []gobuild.File, err error) {
-	contents, err := w.program.Files()
+	contents, err := w.compiled.Files()
 	for name, content := range contents {
 		files = append(files, gobuild.NewFile(name, content, 0o644))
 	}

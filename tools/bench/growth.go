@@ -8,6 +8,7 @@ import (
 
 	"github.com/claimsmith/claimsmith/lambda/apigw/apigwtest"
 	"github.com/claimsmith/claimsmith/lambda/policy"
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 // linear is the exponent of linear growth, with room for the caches of the processor: a policy leaves them once, somewhere
@@ -21,7 +22,7 @@ type growing struct {
 	what    string
 	each    string // what one more of it costs
 	policy  func(n int) *policy.Policy
-	execute func(w *world, p *policy.Program) (func(i int) error, error)
+	execute func(w *world, p *policy.Compiled) (func(i int) error, error)
 }
 
 var growings = []growing{
@@ -31,8 +32,8 @@ var growings = []growing{
 			p.Claims[fmt.Sprintf("claim_%d", i)] = policy.Claim{Expr: "'auditors' in user.groups ? 'high' : 'standard'"}
 		}
 		return p
-	}, func(w *world, program *policy.Program) (func(int) error, error) {
-		answer := mint(program)
+	}, func(w *world, compiled *policy.Compiled) (func(int) error, error) {
+		answer := mint(compiled)
 		return func(int) error { _, err := answer(w.signIn); return err }, nil
 	}},
 	{"rules for the route", "a decision", func(n int) *policy.Policy {
@@ -63,8 +64,8 @@ func withRules(a policy.Authorizer) *policy.Policy {
 }
 
 // decideAgain decides about a token that was seen before, so that the signature does not hide what grows.
-func decideAgain(w *world, program *policy.Program) (func(int) error, error) {
-	handler, err := w.decider(program, "Documents")
+func decideAgain(w *world, compiled *policy.Compiled) (func(int) error, error) {
+	handler, err := w.decider(compiled, "Documents")
 	if err != nil {
 		return nil, err
 	}
@@ -81,11 +82,11 @@ func growth(_ context.Context, w *world) (section, error) {
 	var contestants []contestant
 	for _, g := range growings {
 		for _, n := range amounts {
-			program, err := policy.Compile(g.policy(n))
+			compiled, err := policy.Compile(g.policy(n))
 			if err != nil {
 				return section{}, err
 			}
-			shipped, err := program.Files()
+			shipped, err := compiled.Files()
 			if err != nil {
 				return section{}, err
 			}
@@ -93,12 +94,12 @@ func growth(_ context.Context, w *world) (section, error) {
 			for name, content := range shipped {
 				dir[name] = &fstest.MapFile{Data: content}
 			}
-			event, err := g.execute(w, program)
+			event, err := g.execute(w, compiled)
 			if err != nil {
 				return section{}, err
 			}
 			contestants = append(contestants, does(name(g, n), event), does(name(g, n)+starting, func(int) error {
-				_, err := policy.Load(dir)
+				_, err := program.Load(dir)
 				return err
 			}))
 		}

@@ -12,8 +12,8 @@ import (
 )
 
 // mint is the claim function from the bytes of an event to those of an answer, the log line included.
-func mint(program *policy.Program) func(event []byte) ([]byte, error) {
-	handler := &pretoken.Handler{Program: program, Logger: silent()}
+func mint(p *policy.Compiled) func(event []byte) ([]byte, error) {
+	handler := &pretoken.Handler{Program: p.Program, Logger: silent()}
 	return func(event []byte) ([]byte, error) { return handler.Invoke(context.Background(), event) }
 }
 
@@ -39,7 +39,7 @@ func minting(_ context.Context, w *world) (section, error) {
 	if len(claims) != 10 {
 		return section{}, fmt.Errorf("the policy mints %d claims instead of ten", len(claims))
 	}
-	answering := mint(w.program)
+	answering := mint(w.compiled)
 	r, err := compete(w.rounds,
 		does(jsonFloor, func(int) error { return roundTrip(w.signIn) }),
 		does(own, func(int) error { _, err := answering(w.signIn); return err }),

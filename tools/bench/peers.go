@@ -103,7 +103,7 @@ func (w *world) own(ctx context.Context) ([]peer, error) {
 		case apigwtest.RESTToken:
 			authorizer = "Plain"
 		}
-		handler, err := w.decider(w.program, authorizer)
+		handler, err := w.decider(w.compiled, authorizer)
 		if err != nil {
 			return nil, err
 		}

@@ -32,7 +32,7 @@ func tokenSize(ctx context.Context, w *world) (section, error) {
 			claims[fmt.Sprintf("further_claim_%03d", i)] = "a value of 16 by"
 		}
 		tokens := w.signed(len(w.tokens), claims)
-		handler, err := w.decider(w.program, "Documents")
+		handler, err := w.decider(w.compiled, "Documents")
 		if err != nil {
 			return s, err
 		}

@@ -21,19 +21,19 @@ var policyText []byte
 
 // world is what the measurements share: a user pool with its keys, a policy, and tokens as the policy makes them.
 type world struct {
-	pool    *tokentest.Pool
-	keys    *httptest.Server
-	program *policy.Program
-	tokens  []string // more than a Verifier remembers
-	signIn  []byte   // an event of the trigger
-	node    node
-	rounds  int
+	pool     *tokentest.Pool
+	keys     *httptest.Server
+	compiled *policy.Compiled
+	tokens   []string // more than a Verifier remembers
+	signIn   []byte   // an event of the trigger
+	node     node
+	rounds   int
 }
 
 func newWorld(rounds int) (*world, error) {
 	w := &world{pool: tokentest.NewPool(), rounds: rounds}
 	var err error
-	if w.program, err = compile(policyText); err != nil {
+	if w.compiled, err = compile(policyText); err != nil {
 		return nil, err
 	}
 	w.signIn = signInEvent(map[string]string{"custom:company_id": "acme", "custom:partner_id": "globex", "custom:seats": "25", "custom:departments": "legal,sales"})
@@ -47,7 +47,7 @@ func newWorld(rounds int) (*world, error) {
 	return w, nil
 }
 
-func compile(text []byte) (*policy.Program, error) {
+func compile(text []byte) (*policy.Compiled, error) {
 	p, err := policy.Parse("policy.yaml", text)
 	if err != nil {
 		return nil, err
@@ -71,7 +71,7 @@ func (w *world) signed(n int, claims map[string]any) []string {
 
 // minted are the claims that the policy puts into a token.
 func (w *world) minted() (map[string]any, error) {
-	answer, err := mint(w.program)(w.signIn)
+	answer, err := mint(w.compiled)(w.signIn)
 	if err != nil {
 		return nil, err
 	}
@@ -91,12 +91,12 @@ func (w *world) verifier() (*token.Verifier, error) {
 }
 
 // decider is an authorizer from the bytes of an event to those of an answer, the log line included.
-func (w *world) decider(program *policy.Program, authorizer string) (*apigw.Handler, error) {
+func (w *world) decider(compiled *policy.Compiled, authorizer string) (*apigw.Handler, error) {
 	verifier, err := w.verifier()
 	if err != nil {
 		return nil, err
 	}
-	checker, ok := program.Checker(authorizer)
+	checker, ok := compiled.Checker(authorizer)
 	if !ok {
 		return nil, fmt.Errorf("the policy has no authorizer %s", authorizer)
 	}

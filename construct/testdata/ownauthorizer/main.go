@@ -5,11 +5,11 @@ import (
 	"context"
 
 	"github.com/claimsmith/claimsmith/lambda/apigw"
-	"github.com/claimsmith/claimsmith/lambda/policy"
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 func main() {
-	apigw.Start(func(_ context.Context, claims map[string]any, _ policy.Request) (string, error) {
+	apigw.Start(func(_ context.Context, claims map[string]any, _ program.Request) (string, error) {
 		if claims["client_id"] == "retired" {
 			return "this client is retired", nil
 		}

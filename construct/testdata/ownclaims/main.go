@@ -4,12 +4,12 @@ package main
 import (
 	"context"
 
-	"github.com/claimsmith/claimsmith/lambda/policy"
 	"github.com/claimsmith/claimsmith/lambda/pretoken"
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 func main() {
-	pretoken.Start(pretoken.Hook(func(_ context.Context, in policy.SignIn, out *policy.Minted) error {
+	pretoken.Start(pretoken.Hook(func(_ context.Context, in program.SignIn, out *program.Minted) error {
 		out.Access["staff"] = in.Attributes["email"] != ""
 		return nil
 	}))

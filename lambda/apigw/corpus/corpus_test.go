@@ -244,11 +244,11 @@ func (f form) status(verdict string) int {
 
 func handler(t *testing.T, v *token.Verifier, response apigw.Response, log io.Writer) *apigw.Handler {
 	t.Helper()
-	program, err := policy.Compile(&policy.Policy{Authorizers: map[string]policy.Authorizer{"All": {Default: []policy.Rule{{Rule: "true"}}}}})
+	compiled, err := policy.Compile(&policy.Policy{Authorizers: map[string]policy.Authorizer{"All": {Default: []policy.Rule{{Rule: "true"}}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	checker, _ := program.Checker("All")
+	checker, _ := compiled.Checker("All")
 	return &apigw.Handler{Verifier: v, Checker: checker, Response: response,
 		Logger: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.Level(-100)})),
 		Observe: func(o apigw.Observation) {

@@ -1,4 +1,4 @@
-// Package boot is what both functions do when they start: load the policy, read the deploy-time values, set up the log
+// Package boot is what both functions do when they start: load the program, read the deploy-time values, set up the log
 // and the metrics.
 package boot
 
@@ -9,42 +9,27 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime"
-	"runtime/debug"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/claimsmith/claimsmith/lambda/internal/metrics"
-	"github.com/claimsmith/claimsmith/lambda/policy"
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 // paramPrefix begins the names of the environment variables that hold the policy's deploy-time values.
 const paramPrefix = "CLAIMSMITH_PARAM_"
 
-// Policy loads the policy that lies beside the executable, as the construct bundles them. It is the first thing that a
+// Program loads the program that lies beside the executable, as the construct bundles them. It is the first thing that a
 // function does, but for what goes on meanwhile.
-func Policy() (*policy.Program, error) {
-	if os.Getenv("GOGC") == "" {
-		collectLater()
-	}
+func Program() (*program.Program, error) {
 	executable, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	return policy.Load(os.DirFS(filepath.Dir(executable)))
+	return program.Load(os.DirFS(filepath.Dir(executable)))
 }
-
-// collectLater makes the first garbage collection one of a heap of 16 MB. With the usual 4 MB it is in the middle of the
-// start, of which it takes a quarter. The later ones are as usual, so a function needs no more memory. Not called when the
-// environment has GOGC, which says what its user wants.
-var collectLater = sync.OnceFunc(func() {
-	usual := debug.SetGCPercent(400)
-	type sentinel struct{ _ [64]byte }
-	runtime.AddCleanup(new(sentinel), func(percent int) { debug.SetGCPercent(percent) }, usual)
-})
 
 // Params are the values of the policy's params in an environment, as [os.Environ] lists it.
 func Params(environ []string, names []string) (map[string]string, error) {

@@ -5,44 +5,31 @@ import (
 	"encoding/json"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"reflect"
-	"runtime"
-	"runtime/metrics"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"github.com/claimsmith/claimsmith/lambda/internal/programtest"
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
-func TestPolicyLiesBesideTheExecutable(t *testing.T) {
-	executable, err := os.Executable()
-	if err != nil {
+func TestTheProgramLiesBesideTheExecutable(t *testing.T) {
+	folder := programtest.Executable(t)
+	if _, err := Program(); err == nil || !strings.Contains(err.Error(), program.File) {
+		t.Errorf("without a program: got %v", err)
+	}
+	file := programtest.Write(t, folder, `{"params": ["stage"]}`)
+	if p, err := Program(); err != nil || !slices.Equal(p.Params(), []string{"stage"}) {
+		t.Errorf("got %v", err)
+	}
+	if err := os.WriteFile(file, []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(filepath.Dir(executable), "policy.json")
-	t.Cleanup(func() { os.Remove(file) })
-
-	if _, err := Policy(); err == nil || !strings.Contains(err.Error(), "policy.json") {
-		t.Errorf("without a policy: got %v", err)
-	}
-	for text, want := range map[string]string{
-		"{":                                    "policy.json:2:1: not valid YAML",
-		`{"claims": {"sub": {"value": "x"}}}`:  "policy.json:1:13: claims.sub",
-		`{"claims": {"tier": {"value": 3.0}}}`: "",
-	} {
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		_, err := Policy()
-		if got := ""; err != nil {
-			got = err.Error()
-			if want == "" || !strings.HasPrefix(got, want) {
-				t.Errorf("%s: got %q, want %q", text, got, want)
-			}
-		} else if want != "" {
-			t.Errorf("%s: no error, want %q", text, want)
-		}
+	if _, err := Program(); err == nil || !strings.HasPrefix(err.Error(), program.File) {
+		t.Errorf("with a broken program: got %v", err)
 	}
 }
 
@@ -94,20 +81,4 @@ func TestLogger(t *testing.T) {
 			t.Errorf("level %q: got %v, want %v", level, got, want)
 		}
 	}
-}
-
-func TestOnlyTheFirstCollectionIsLate(t *testing.T) {
-	percent := func() uint64 {
-		sample := []metrics.Sample{{Name: "/gc/gogc:percent"}}
-		metrics.Read(sample)
-		return sample[0].Value.Uint64()
-	}
-	collectLater()   // if no other test did
-	for range 1000 { // the cleanup runs some time after the collection
-		runtime.GC()
-		if percent() == 100 {
-			return
-		}
-	}
-	t.Errorf("after collections the heap may grow by %d %%, want 100", percent())
 }

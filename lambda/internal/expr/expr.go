@@ -39,8 +39,15 @@ const (
 // Variables are the top-level variables of an expression.
 type Variables interface {
 	// Variable is the value of a variable. It holds, deeply, only nil, bool, int64, float64, string, []string, []any,
-	// map[string]string and map[string]any.
+	// map[string]string and map[string]any. The variable itself may be an [Object].
 	Variable(name string) any
+}
+
+// Object is a variable of which an expression reads nothing but single members, by name. It is no value: an expression that
+// does anything else with it fails.
+type Object interface {
+	// Member is the value of a member, as [Variables.Variable], and whether there is one.
+	Member(name string) (v any, ok bool)
 }
 
 // Map is variables by their names.

@@ -108,7 +108,7 @@ func binaryOf(chosenA, chosenB string, fn func(a, b any) (any, error)) func(a, b
 // isOf tells whether a value has a type that was chosen for it. cel-go looks at no more than the first element of a list.
 func isOf(v any, chosen string) bool {
 	outer, inner, _ := strings.Cut(chosen, "(")
-	if chosen == "dyn" || string(typeOf(v)) == chosen {
+	if chosen == "dyn" || string(TypeOf(v)) == chosen {
 		return true
 	}
 	l, isList := listOf(v)
@@ -134,7 +134,7 @@ func unary(name string) func(any) (any, error) {
 	case "dyn":
 		return func(v any) (any, error) { return v, nil }
 	case "type":
-		return func(v any) (any, error) { return typeOf(v), nil }
+		return func(v any) (any, error) { return TypeOf(v), nil }
 	case "bool":
 		return toBool
 	case "bytes":

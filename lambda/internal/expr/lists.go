@@ -149,7 +149,7 @@ func sortBy(l, keys list) (any, error) {
 		return nil, NotConverted
 	}
 	for key := range keys.all() {
-		if typeOf(key) != typeOf(keys.at(0)) {
+		if TypeOf(key) != TypeOf(keys.at(0)) {
 			return nil, NotConverted
 		}
 	}

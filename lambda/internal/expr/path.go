@@ -112,6 +112,9 @@ func (s *step) take(f frame, v any) (any, bool, error) {
 		case map[string]string:
 			member, ok := v[s.name]
 			return member, ok, nil
+		case Object:
+			member, ok := v.Member(s.name)
+			return member, ok, nil
 		}
 		return member(v, s.name)
 	}

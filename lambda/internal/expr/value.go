@@ -31,7 +31,8 @@ const (
 	optionalType  Type = "optional_type"
 )
 
-func typeOf(v any) Type {
+// TypeOf is the type of a value.
+func TypeOf(v any) Type {
 	switch v.(type) {
 	case nil:
 		return nullType
@@ -234,7 +235,7 @@ func compareKeys(a, b any) int {
 		if isNumber(v) {
 			return "number"
 		}
-		return typeOf(v)
+		return TypeOf(v)
 	}
 	if c := cmp.Compare(family(a), family(b)); c != 0 {
 		return c
@@ -245,7 +246,7 @@ func compareKeys(a, b any) int {
 	if c, err := compare(a, b); err == nil && c != 0 {
 		return c
 	}
-	return cmp.Compare(typeOf(a), typeOf(b)) // 1 and 1u, which can be keys of one map
+	return cmp.Compare(TypeOf(a), TypeOf(b)) // 1 and 1u, which can be keys of one map
 }
 
 // equal is CEL's ==: numbers are equal by value, whatever their types; otherwise values of different types are unequal.

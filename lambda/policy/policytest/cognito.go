@@ -13,6 +13,7 @@ import (
 
 	"github.com/claimsmith/claimsmith/lambda/policy"
 	"github.com/claimsmith/claimsmith/lambda/pretoken"
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 // SignIn is one request for tokens, of a user or of a machine. Its fields are the keys of a user in a case file.
@@ -112,28 +113,29 @@ type Tokens struct {
 	Access, ID map[string]any
 
 	// Refusals say why no tokens are issued. They are what the trigger logs; the client gets a neutral text.
-	Refusals []policy.Reason
+	Refusals []program.Reason
 
 	// Omitted says which claims the policy left out because of an error, see [policy.Claim.OnError].
-	Omitted []policy.Reason
+	Omitted []program.Reason
 
 	// Ignored says which parts of the trigger's answer Cognito does not follow, by their place in the answer. A policy
 	// that compiles asks for nothing of the kind.
-	Ignored []policy.Reason
+	Ignored []program.Reason
 }
 
 // Issue is what Cognito issues for an event when its trigger is the policy's function: [pretoken.Handler] answers the
 // event, with rows of the tables, and [Apply] makes the tokens. An error means that the function fails, as it does with an
 // event that is none. A claim that code sets is not set.
-func Issue(program *policy.Program, params map[string]string, tables Tables, event []byte) (Tokens, error) {
-	return issue(pretoken.Handler{Program: program, Params: params, Lookup: tables.find}, nil, event)
+func Issue(p *policy.Compiled, params map[string]string, tables Tables, event []byte) (Tokens, error) {
+	return issue(p, params, tables.find, nil, event)
 }
 
-// issue does so with claims for the code's hook to set.
-func issue(handler pretoken.Handler, code map[string]any, event []byte) (Tokens, error) {
-	if names := handler.Program.CodeClaims(); len(names) > 0 {
-		handler.Hooks = []pretoken.Hook{func(_ context.Context, _ policy.SignIn, out *policy.Minted) error {
-			setCode(handler.Program, code, out)
+// issue does so with rows from anywhere, and with claims for the code's hook to set.
+func issue(p *policy.Compiled, params map[string]string, rows pretoken.LookupFunc, code map[string]any, event []byte) (Tokens, error) {
+	handler := pretoken.Handler{Program: p.Program, Params: params, Lookup: rows}
+	if names := p.CodeClaims(); len(names) > 0 {
+		handler.Hooks = []pretoken.Hook{func(_ context.Context, _ program.SignIn, out *program.Minted) error {
+			setCode(p, code, out)
 			return nil
 		}}
 	}
@@ -153,8 +155,8 @@ func issue(handler pretoken.Handler, code map[string]any, event []byte) (Tokens,
 }
 
 // setCode sets claims in the tokens that the policy declares them for.
-func setCode(program *policy.Program, code map[string]any, out *policy.Minted) {
-	for _, c := range program.Explain().Claims {
+func setCode(p *policy.Compiled, code map[string]any, out *program.Minted) {
+	for _, c := range p.Explain().Claims {
 		v, given := code[c.Key]
 		if !given {
 			continue
@@ -167,7 +169,7 @@ func setCode(program *policy.Program, code map[string]any, out *policy.Minted) {
 
 // lastLine keeps what the handler logs, since only the log has the reasons.
 type lastLine struct {
-	reasons, omitted []policy.Reason
+	reasons, omitted []program.Reason
 	fault            string
 }
 
@@ -177,9 +179,9 @@ func (l *lastLine) Handle(_ context.Context, record slog.Record) error {
 	record.Attrs(func(a slog.Attr) bool {
 		switch a.Key {
 		case "reasons":
-			l.reasons, _ = a.Value.Any().([]policy.Reason)
+			l.reasons, _ = a.Value.Any().([]program.Reason)
 		case "omitted":
-			l.omitted, _ = a.Value.Any().([]policy.Reason)
+			l.omitted, _ = a.Value.Any().([]program.Reason)
 		case "error":
 			l.fault = a.Value.String()
 		}
@@ -331,7 +333,7 @@ func Apply(event, answer []byte) (Tokens, error) {
 }
 
 func (t *Tokens) ignore(path, message string) {
-	t.Ignored = append(t.Ignored, policy.Reason{Path: path, Message: message})
+	t.Ignored = append(t.Ignored, program.Reason{Path: path, Message: message})
 }
 
 // change adds and suppresses claims of one token.

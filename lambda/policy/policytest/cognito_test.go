@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/claimsmith/claimsmith/lambda/policy"
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 // applyCase is one answer of a trigger, and what it changes in the tokens: claims added, changed, or removed (null).
@@ -160,7 +160,7 @@ func TestUntouchedTokens(t *testing.T) {
 
 func TestIssueFromRecordedEvents(t *testing.T) {
 	t.Parallel()
-	program := mustCompile(t, `
+	compiled := mustCompile(t, `
 claims:
   company: {attribute: "custom:company_id"}
   legacy: {attribute: email, tokens: [id]}
@@ -176,7 +176,7 @@ groups: {expr: "user.groups.filter(g, g != 'owners')"}
 		if err != nil {
 			t.Fatal(err)
 		}
-		tokens, err := Issue(program, nil, nil, event)
+		tokens, err := Issue(compiled, nil, nil, event)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -187,18 +187,18 @@ groups: {expr: "user.groups.filter(g, g != 'owners')"}
 
 func TestIssueRefusesOmitsAndFails(t *testing.T) {
 	t.Parallel()
-	program := mustCompile(t, `claims: {a: {attribute: a, required: true}, b: {attribute: b, as: int, onError: omit}}`)
-	tokens, err := Issue(program, nil, nil, SignIn{}.Event())
-	if want := []policy.Reason{{Path: "claims.a", Message: "is required, but the user has no value for it"}}; err != nil || !slices.Equal(tokens.Refusals, want) || tokens.Access != nil {
+	compiled := mustCompile(t, `claims: {a: {attribute: a, required: true}, b: {attribute: b, as: int, onError: omit}}`)
+	tokens, err := Issue(compiled, nil, nil, SignIn{}.Event())
+	if want := []program.Reason{{Path: "claims.a", Message: "is required, but the user has no value for it"}}; err != nil || !slices.Equal(tokens.Refusals, want) || tokens.Access != nil {
 		t.Errorf("got %v and %v, want the refusals %v", tokens, err, want)
 	}
-	tokens, err = Issue(program, nil, nil, SignIn{Attributes: map[string]string{"a": "x", "b": "y"}}.Event())
-	if want := []policy.Reason{{Path: "claims.b", Message: "attribute: is no int"}}; err != nil || !slices.Equal(tokens.Omitted, want) {
+	tokens, err = Issue(compiled, nil, nil, SignIn{Attributes: map[string]string{"a": "x", "b": "y"}}.Event())
+	if want := []program.Reason{{Path: "claims.b", Message: "attribute: is no int"}}; err != nil || !slices.Equal(tokens.Omitted, want) {
 		t.Errorf("got %v and %v, want omitted %v", tokens, err, want)
 	}
-	_, err = Issue(program, nil, nil, []byte(`{}`))
+	_, err = Issue(compiled, nil, nil, []byte(`{}`))
 	equal(t, "fault", fmt.Sprint(err), "the event has no request: is this function the pool's pre token generation trigger?")
-	cases, err := Load(program, "c.yaml", []byte("users: {a: {}}"))
+	cases, err := Load(compiled, "c.yaml", []byte("users: {a: {}}"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ authorizers:
     default: [{rule: "claims.company == 'acme'", message: members of acme only}]
 `
 
-func program() *policy.Program {
+func program() *policy.Compiled {
 	p, err := policy.Parse("claims.yaml", []byte(document))
 	if err != nil {
 		panic(err)

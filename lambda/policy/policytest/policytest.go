@@ -65,7 +65,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/claimsmith/claimsmith/lambda/policy"
-	"github.com/claimsmith/claimsmith/lambda/pretoken"
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 // Run tests the policy in one file by the cases in another, each as a subtest: users/owner,
@@ -94,14 +94,14 @@ func load(policyFile, caseFile string) ([]Case, error) {
 	if err != nil {
 		return nil, err
 	}
-	program, err := policy.Compile(p)
+	compiled, err := policy.Compile(p)
 	if err != nil {
 		return nil, err
 	}
 	if text, err = os.ReadFile(caseFile); err != nil {
 		return nil, err
 	}
-	return Load(program, caseFile, text)
+	return Load(compiled, caseFile, text)
 }
 
 // Case is one example of a case file. [Load] makes it.
@@ -126,8 +126,8 @@ func (c Case) Report(failures []string) string {
 
 // Load reads the cases of a file, in its order. The file name is used in messages only. The error is [policy.Problems]:
 // everything that is wrong with the file, such as unknown keys and users.
-func Load(program *policy.Program, file string, text []byte) ([]Case, error) {
-	l := loader{decoder: decoder{file: file}, program: program, claims: program.Explain().Claims, users: map[string]*user{}}
+func Load(compiled *policy.Compiled, file string, text []byte) ([]Case, error) {
+	l := loader{decoder: decoder{file: file}, program: compiled, claims: compiled.Explain().Claims, users: map[string]*user{}}
 	if root := l.root(text); root != nil {
 		l.file(root)
 	}
@@ -146,7 +146,7 @@ func Load(program *policy.Program, file string, text []byte) ([]Case, error) {
 // loader makes cases of a file.
 type loader struct {
 	decoder
-	program *policy.Program
+	program *policy.Compiled
 	claims  []policy.ExplainedClaim
 	params  map[string]string
 	tables  Tables
@@ -292,14 +292,14 @@ func (l *loader) user(name string, k, n *yaml.Node) {
 			l.fail(k, child(path, "want"), "a machine gets no ID token and no groups; remove id and groups")
 		}
 	}
-	find := func(ctx context.Context, requests []policy.LookupRequest) map[string]policy.Found {
+	find := func(ctx context.Context, requests []program.LookupRequest) map[string]program.Found {
 		found := l.tables.find(ctx, requests)
 		for _, name := range unavailable {
-			found[name] = policy.Found{Problem: "it cannot be made"}
+			found[name] = program.Found{Problem: "it cannot be made"}
 		}
 		return found
 	}
-	u.tokens, u.fault = issue(pretoken.Handler{Program: l.program, Params: l.params, Lookup: find}, code, in.Event())
+	u.tokens, u.fault = issue(l.program, l.params, find, code, in.Event())
 	l.users[name] = u
 	l.add("users/"+name, k, func() []string { return l.compare(u, in) })
 }
@@ -393,7 +393,7 @@ func (l *loader) mints(name string, kind policy.Token) bool {
 }
 
 // diffReasons compares reasons with what is wanted of them: the path, or the path and the message.
-func diffReasons(got []policy.Reason, wanted []string) []string {
+func diffReasons(got []program.Reason, wanted []string) []string {
 	var out []string
 	for i := range max(len(got), len(wanted)) {
 		switch {
@@ -426,8 +426,8 @@ var requestKeys = []string{
 	"name", "as", "claims", "method", "path", "pathParameters", "queryParameters", "headers", "sourceIp", "allow", "deny",
 }
 
-func (l *loader) request(authorizer string, checker *policy.Checker, route, path string, n *yaml.Node) {
-	request := policy.Request{RouteKey: route, Params: l.params}
+func (l *loader) request(authorizer string, checker *program.Checker, route, path string, n *yaml.Node) {
+	request := program.Request{RouteKey: route, Params: l.params}
 	var name string
 	var as, deny []string
 	var claims map[string]any
@@ -536,7 +536,7 @@ func (l *loader) payload(n *yaml.Node, path string) map[string]any {
 }
 
 // decide lists how the decision differs from what is wanted: allow when deny is nil.
-func (l *loader) decide(checker *policy.Checker, claims map[string]any, request policy.Request, deny []string) []string {
+func (l *loader) decide(checker *program.Checker, claims map[string]any, request program.Request, deny []string) []string {
 	decision := checker.Check(claims, request)
 	var messages []string
 	for _, r := range decision.Reasons {

@@ -11,7 +11,7 @@ import (
 	"github.com/claimsmith/claimsmith/lambda/policy"
 )
 
-func mustCompile(t *testing.T, text string) *policy.Program {
+func mustCompile(t *testing.T, text string) *policy.Compiled {
 	t.Helper()
 	p, err := policy.Parse("claims.yaml", []byte(text))
 	if err != nil {
@@ -58,7 +58,7 @@ authorizers:
 `
 
 // run returns the reports of all cases that fail.
-func run(t *testing.T, program *policy.Program, cases string) string {
+func run(t *testing.T, program *policy.Compiled, cases string) string {
 	t.Helper()
 	loaded, err := Load(program, "cases.yaml", []byte(cases))
 	if err != nil {

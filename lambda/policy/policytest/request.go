@@ -7,7 +7,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/claimsmith/claimsmith/lambda/policy"
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 var (
@@ -25,7 +25,7 @@ var (
 //   - header names become lower-case.
 //
 // The error says what is missing or does not fit together.
-func Complete(r policy.Request) (policy.Request, error) {
+func Complete(r program.Request) (program.Request, error) {
 	route := routeKey.FindStringSubmatch(r.RouteKey)
 	if route == nil {
 		return r, fmt.Errorf("%q is no route key; write a method in capitals and a path, such as \"GET /documents/{id}\", or \"$default\"", r.RouteKey)

@@ -4,7 +4,7 @@ import (
 	"context"
 	"slices"
 
-	"github.com/claimsmith/claimsmith/lambda/policy"
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 // Tables are the rows of the tables that a policy looks up, by what the policy calls the tables. Values are as in JSON,
@@ -14,8 +14,8 @@ import (
 type Tables map[string][]map[string]any
 
 // find answers as DynamoDB does: rows whose attributes equal the key's, and of these the attributes asked for.
-func (t Tables) find(_ context.Context, requests []policy.LookupRequest) map[string]policy.Found {
-	found := map[string]policy.Found{}
+func (t Tables) find(_ context.Context, requests []program.LookupRequest) map[string]program.Found {
+	found := map[string]program.Found{}
 	for _, r := range requests {
 		var rows []map[string]any
 		for _, row := range t[r.Table] {
@@ -23,7 +23,7 @@ func (t Tables) find(_ context.Context, requests []policy.LookupRequest) map[str
 				rows = append(rows, only(row, r.Attributes))
 			}
 		}
-		found[r.Name] = policy.Found{Rows: rows}
+		found[r.Name] = program.Found{Rows: rows}
 	}
 	return found
 }

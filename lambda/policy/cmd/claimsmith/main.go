@@ -19,6 +19,7 @@ import (
 
 	"github.com/claimsmith/claimsmith/lambda/policy"
 	"github.com/claimsmith/claimsmith/lambda/policy/policytest"
+	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
@@ -154,7 +155,7 @@ func (t *tool) read(name string) (shown string, text []byte, err error) {
 }
 
 // compile reads a policy. When the error is policy.Problems, it is what is wrong with it.
-func (t *tool) compile(name string) (file string, program *policy.Program, err error) {
+func (t *tool) compile(name string) (file string, compiled *policy.Compiled, err error) {
 	file, text, err := t.read(name)
 	if err != nil {
 		return "", nil, err
@@ -163,17 +164,17 @@ func (t *tool) compile(name string) (file string, program *policy.Program, err e
 	if err != nil {
 		return file, nil, err
 	}
-	program, err = policy.Compile(p)
-	return file, program, err
+	compiled, err = policy.Compile(p)
+	return file, compiled, err
 }
 
 // program is the policy of a command that needs one that compiles.
-func (t *tool) program(name string) (string, *policy.Program, error) {
-	file, program, err := t.compile(name)
+func (t *tool) program(name string) (string, *policy.Compiled, error) {
+	file, compiled, err := t.compile(name)
 	if problems, ok := errors.AsType[policy.Problems](err); ok {
 		return "", nil, fmt.Errorf("the policy does not compile:\n%w", problems)
 	}
-	return file, program, err
+	return file, compiled, err
 }
 
 func (t *tool) writeJSON(v any) {
@@ -214,14 +215,14 @@ func warning(p policy.Problem) string {
 func (t *tool) check() func([]string) error {
 	strict := t.flags.Bool("strict", false, "take warnings for problems")
 	return func(files []string) error {
-		file, program, err := t.compile(files[0])
+		file, compiled, err := t.compile(files[0])
 		found, areProblems := errors.AsType[policy.Problems](err)
 		if err != nil && !areProblems {
 			return err
 		}
 		var warnings []policy.Problem
-		if program != nil {
-			warnings = program.Warnings()
+		if compiled != nil {
+			warnings = compiled.Warnings()
 		}
 		ok := len(found) == 0 && (!*strict || len(warnings) == 0)
 		if t.json {
@@ -279,8 +280,8 @@ func (t *tool) pairs(name, usage string) pairs {
 }
 
 // checkParams demands a value for each of the policy's params, and no others.
-func checkParams(program *policy.Program, given pairs) error {
-	declared := program.Params()
+func checkParams(compiled *policy.Compiled, given pairs) error {
+	declared := compiled.Params()
 	for _, name := range declared {
 		if _, ok := given[name]; !ok {
 			return usageError{fmt.Errorf("the policy's param %q has no value: add --param %s=VALUE", name, name)}
@@ -306,14 +307,14 @@ func (t *tool) mint() func([]string) error {
 		if !slices.Contains([]string{"", "access", "id"}, *only) {
 			return usageError{fmt.Errorf("--token is %q; allowed are access and id", *only)}
 		}
-		_, program, err := t.program(files[0])
+		_, compiled, err := t.program(files[0])
 		if err != nil {
 			return err
 		}
-		if err := checkParams(program, params); err != nil {
+		if err := checkParams(compiled, params); err != nil {
 			return err
 		}
-		tables, err := t.tables(*rows, program)
+		tables, err := t.tables(*rows, compiled)
 		if err != nil {
 			return err
 		}
@@ -321,7 +322,7 @@ func (t *tool) mint() func([]string) error {
 		if err != nil {
 			return err
 		}
-		tokens, err := policytest.Issue(program, params, tables, text)
+		tokens, err := policytest.Issue(compiled, params, tables, text)
 		if err != nil {
 			return fmt.Errorf("%s: %w", *event, err)
 		}
@@ -337,7 +338,7 @@ func (t *tool) mint() func([]string) error {
 }
 
 // tables reads the rows of tables that the policy looks up.
-func (t *tool) tables(file string, program *policy.Program) (tables policytest.Tables, err error) {
+func (t *tool) tables(file string, compiled *policy.Compiled) (tables policytest.Tables, err error) {
 	if file == "" {
 		return nil, nil
 	}
@@ -351,7 +352,7 @@ func (t *tool) tables(file string, program *policy.Program) (tables policytest.T
 		return nil, fmt.Errorf(`%s: is no JSON object of tables, such as {"subscriptions": [{"pk": "ann", "plan": "pro"}]}`, file)
 	}
 	var known []string
-	for _, table := range program.Tables() {
+	for _, table := range compiled.Tables() {
 		known = append(known, table.Name)
 	}
 	for name := range tables {
@@ -366,11 +367,11 @@ func (t *tool) writeTokens(tokens policytest.Tokens, only string) {
 	switch issued := len(tokens.Refusals) == 0; {
 	case t.json && only == "":
 		t.writeJSON(struct {
-			Issued   bool            `json:"issued"`
-			Access   map[string]any  `json:"access,omitempty"`
-			ID       map[string]any  `json:"id,omitempty"`
-			Refusals []policy.Reason `json:"refusals,omitempty"`
-			Omitted  []policy.Reason `json:"omitted,omitempty"`
+			Issued   bool             `json:"issued"`
+			Access   map[string]any   `json:"access,omitempty"`
+			ID       map[string]any   `json:"id,omitempty"`
+			Refusals []program.Reason `json:"refusals,omitempty"`
+			Omitted  []program.Reason `json:"omitted,omitempty"`
 		}{issued, tokens.Access, tokens.ID, tokens.Refusals, tokens.Omitted})
 	case !issued:
 		// With --token, standard output is for another program to read.
@@ -398,7 +399,7 @@ func (t *tool) writeTokens(tokens policytest.Tokens, only string) {
 	}
 }
 
-func writeReasons(w io.Writer, reasons []policy.Reason) {
+func writeReasons(w io.Writer, reasons []program.Reason) {
 	for _, r := range reasons {
 		fmt.Fprintf(w, "  %s: %s\n", r.Path, r.Message)
 	}
@@ -407,7 +408,7 @@ func writeReasons(w io.Writer, reasons []policy.Reason) {
 func (t *tool) decide() func([]string) error {
 	token := t.flags.String("token", "", "the access token's payload, a JSON `FILE`; required")
 	authorizer := t.flags.String("authorizer", "", "the `NAME` of the policy's authorizer; default: the only one")
-	var r policy.Request
+	var r program.Request
 	t.flags.StringVar(&r.RouteKey, "route", "", "the API's route `KEY`, such as \"GET /documents/{id}\"; required")
 	t.flags.StringVar(&r.Path, "path", "", "the request's `PATH`, a query string included; default: the route's, if it has no parameters")
 	t.flags.StringVar(&r.Method, "method", "", "the request's `METHOD`; default: the route's")
@@ -427,14 +428,14 @@ func (t *tool) decide() func([]string) error {
 		if err != nil {
 			return usageError{err}
 		}
-		_, program, err := t.program(files[0])
+		_, compiled, err := t.program(files[0])
 		if err != nil {
 			return err
 		}
-		if err := checkParams(program, params); err != nil {
+		if err := checkParams(compiled, params); err != nil {
 			return err
 		}
-		name, checker, err := pick(program, *authorizer)
+		name, checker, err := pick(compiled, *authorizer)
 		if err != nil {
 			return err
 		}
@@ -450,11 +451,11 @@ func (t *tool) decide() func([]string) error {
 		switch {
 		case t.json:
 			t.writeJSON(struct {
-				Allowed    bool            `json:"allowed"`
-				Authorizer string          `json:"authorizer"`
-				Route      string          `json:"route"`
-				Reasons    []policy.Reason `json:"reasons"`
-			}{decision.Allowed, name, request.RouteKey, append([]policy.Reason{}, decision.Reasons...)})
+				Allowed    bool             `json:"allowed"`
+				Authorizer string           `json:"authorizer"`
+				Route      string           `json:"route"`
+				Reasons    []program.Reason `json:"reasons"`
+			}{decision.Allowed, name, request.RouteKey, append([]program.Reason{}, decision.Reasons...)})
 		case decision.Allowed:
 			fmt.Fprintln(t.stdout, "allow")
 		default:
@@ -469,8 +470,8 @@ func (t *tool) decide() func([]string) error {
 }
 
 // pick finds the authorizer of that name, or the only one.
-func pick(program *policy.Program, name string) (string, *policy.Checker, error) {
-	names := program.CheckerNames()
+func pick(compiled *policy.Compiled, name string) (string, *program.Checker, error) {
+	names := compiled.CheckerNames()
 	switch {
 	case len(names) == 0:
 		return "", nil, errors.New("the policy has no authorizers")
@@ -479,7 +480,7 @@ func pick(program *policy.Program, name string) (string, *policy.Checker, error)
 	case name == "":
 		name = names[0]
 	}
-	checker, ok := program.Checker(name)
+	checker, ok := compiled.Checker(name)
 	if !ok {
 		return "", nil, usageError{fmt.Errorf("the policy has no authorizer %q%s; it has %s", name, policy.DidYouMean(name, names), strings.Join(names, ", "))}
 	}
@@ -502,7 +503,7 @@ func payload(text []byte) (map[string]any, error) {
 
 func (t *tool) test() func([]string) error {
 	return func(files []string) error {
-		_, program, err := t.program(files[0])
+		_, compiled, err := t.program(files[0])
 		if err != nil {
 			return err
 		}
@@ -510,7 +511,7 @@ func (t *tool) test() func([]string) error {
 		if err != nil {
 			return err
 		}
-		cases, err := policytest.Load(program, file, text)
+		cases, err := policytest.Load(compiled, file, text)
 		if err != nil {
 			return fmt.Errorf("the case file is wrong:\n%w", err)
 		}

@@ -1,4 +1,4 @@
-package policy
+package contract
 
 import (
 	"fmt"
@@ -6,11 +6,20 @@ import (
 	"strings"
 )
 
-// protected are the claims that no trigger can add, change or suppress, by token
+// Token is a kind of token.
+type Token string
+
+// The tokens that a policy may shape.
+const (
+	AccessToken Token = "access"
+	IDToken     Token = "id"
+)
+
+// Protected are the claims that no trigger can add, change or suppress, by token
 // (https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-pre-token-generation.html, "Claims and
 // scopes reference"). What Cognito does about a trigger that tries is not documented; others saw the claim vanish
 // silently, so it is refused here. Names that begin with "cognito:" are protected too, see below.
-var protected = map[Token][]string{
+var Protected = map[Token][]string{
 	AccessToken: {
 		"acr", "amr", "auth_time", "azp", "client_id", "device_key", "event_id", "exp", "iat", "iss", "jti", "nbf", "nonce",
 		"origin_jti", "sub", "token_use", "username", "version",
@@ -21,16 +30,17 @@ var protected = map[Token][]string{
 	},
 }
 
-// flatInID are the claims of an ID token that cannot hold objects.
-var flatInID = []string{"address", "email_verified", "phone_number_verified", "updated_at"}
+// FlatInID are the claims of an ID token that cannot hold objects.
+var FlatInID = []string{"address", "email_verified", "phone_number_verified", "updated_at"}
 
-// refuseClaim says why a token cannot get a claim of that name, and what to do instead. It is empty when it can.
-func refuseClaim(name string, c Claim, token Token) string {
+// RefuseClaim says why a token cannot get a claim of that name, and what to do instead. It is empty when it can. An access
+// token can get an aud if it is the app client's id, which is for the caller to know.
+func RefuseClaim(name string, token Token) string {
 	article := map[Token]string{AccessToken: "an access token", IDToken: "an ID token"}[token]
 	switch {
 	case name == "":
 		return "a claim needs a name"
-	case slices.Contains(protected[token], name):
+	case slices.Contains(Protected[token], name):
 		return fmt.Sprintf("claim %q is protected by Cognito and cannot be set in %s; choose another name", name, article)
 	case name == "cognito:groups":
 		return `claim "cognito:groups" holds the user's groups; use groups.expr to change them`
@@ -52,15 +62,15 @@ func refuseClaim(name string, c Claim, token Token) string {
 		return `claim "groups" would hide the user's groups, which rules read as claims.groups; choose another name`
 	case name == "is_machine":
 		return `claim "is_machine" would hide whether the token is a machine's, which rules read as claims.is_machine; choose another name`
-	case name == "aud" && (c.Expr != "client.id" || c.When != ""):
+	case name == "aud":
 		return `claim "aud" can only be the app client's id: write {expr: client.id} or leave it out`
 	default:
 		return ""
 	}
 }
 
-// refuseSuppression says why a claim cannot be taken out of a token, and what to do instead.
-func refuseSuppression(name string, token Token) string {
+// RefuseSuppression says why a claim cannot be taken out of a token, and what to do instead.
+func RefuseSuppression(name string, token Token) string {
 	switch {
 	case name == "":
 		return `has no claim; give its name, such as "email"`
@@ -68,7 +78,7 @@ func refuseSuppression(name string, token Token) string {
 		return ""
 	case name == "cognito:roles" || name == "cognito:preferred_role":
 		return fmt.Sprintf("claim %q goes with the groups; suppress \"cognito:groups\"", name)
-	case slices.Contains(protected[token], name) || strings.HasPrefix(name, "cognito:"):
+	case slices.Contains(Protected[token], name) || strings.HasPrefix(name, "cognito:"):
 		return fmt.Sprintf("claim %q is protected by Cognito and cannot be suppressed", name)
 	case name == "scope":
 		return `claim "scope" is made by Cognito from the token's scopes; use scopes.suppress`
