@@ -40,6 +40,7 @@
 package apigw
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -186,8 +187,13 @@ func (h *Handler) decide(ctx context.Context, payload []byte) (d decision) {
 	if len(sources) == 0 {
 		sources = DefaultSources
 	}
+	if _, own := h.Verifier.(*token.Verifier); !own || len(h.Hooks) > 0 {
+		// Own code may keep what it gets, and Lambda's runtime reads the next event into the memory of this one.
+		payload = bytes.Clone(payload)
+	}
 	reads := h.Checker.Reads()
-	e, err := decode(payload, needs{anyHeader: len(reads.Headers)+len(reads.Unkeyable)+len(h.Hooks) > 0, sources: sources})
+	var e event
+	err := e.decode(payload, needs{anyHeader: len(reads.Headers)+len(reads.Unkeyable)+len(h.Hooks) > 0, sources: sources})
 	if err != nil {
 		d.fail("event", err)
 		return d
@@ -206,7 +212,7 @@ func (h *Handler) decide(ctx context.Context, payload []byte) (d decision) {
 		if none {
 			challenge = "Bearer" // to ask for a token is no error yet
 		}
-		h.invalid(&d, e, "credential", problem, challenge)
+		h.invalid(&d, &e, "credential", problem, challenge)
 		return d
 	}
 	verified, err := h.Verifier.Verify(ctx, raw)
@@ -215,7 +221,7 @@ func (h *Handler) decide(ctx context.Context, payload []byte) (d decision) {
 		verified, err = h.Verifier.VerifyIDToken(ctx, raw)
 	}
 	if rejected, ok := errors.AsType[*token.RejectedError](err); ok {
-		h.invalid(&d, e, rejected.Check(), rejected.Reason, `Bearer error="invalid_token"`)
+		h.invalid(&d, &e, rejected.Check(), rejected.Reason, `Bearer error="invalid_token"`)
 		return d
 	}
 	if err != nil {
@@ -229,15 +235,15 @@ func (h *Handler) decide(ctx context.Context, payload []byte) (d decision) {
 		d.fail("hook", err)
 		return d
 	}
-	if checked.Allowed && h.usesPolicy(e) && !nameable(e.arn) {
+	if checked.Allowed && h.usesPolicy(&e) && !nameable(e.arn) {
 		checked = policy.Decision{Reasons: []policy.Reason{unnamed}}
 	}
 	if checked.Allowed {
 		d.outcome = allow
-		d.response, d.omitted, err = h.permission(e, verified.Claims)
+		d.response, d.omitted, err = h.permission(&e, verified.Claims)
 	} else {
 		d.outcome, d.why, d.reasons = deny, denied(checked.Reasons), checked.Reasons
-		d.response = h.refusal(e, principalOf(verified.Claims), `Bearer error="insufficient_scope"`)
+		d.response = h.refusal(&e, principalOf(verified.Claims), `Bearer error="insufficient_scope"`)
 	}
 	if err != nil {
 		d.fail("answer", err)

@@ -68,7 +68,10 @@ func copyOf(v any) any {
 }
 
 func copyOfRequest(r policy.Request) policy.Request {
-	r.PathParameters, r.QueryParameters = maps.Clone(r.PathParameters), maps.Clone(r.QueryParameters)
-	r.Headers, r.Params = maps.Clone(r.Headers), maps.Clone(r.Params)
+	for _, m := range []*map[string]string{&r.PathParameters, &r.QueryParameters, &r.Headers, &r.Params} {
+		own := make(map[string]string, len(*m)) // never nil, since hooks may write to theirs
+		maps.Copy(own, *m)
+		*m = own
+	}
 	return r
 }

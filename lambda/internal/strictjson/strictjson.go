@@ -111,78 +111,53 @@ func (p *parser) literal(word string) error {
 }
 
 func (p *parser) object(depth int) (map[string]any, error) {
+	if depth > maxDepth {
+		return nil, errDepth
+	}
 	size := 0
 	if depth == 1 {
 		size = len(p.s) / 32 // about as many members as a token has
 	}
 	object := make(map[string]any, size)
-	err := p.members(depth, func(name string, at int) error {
+	for more := p.opens('}'); more; {
+		p.peek()
+		at := p.i
+		name, err := p.name()
+		if err != nil {
+			return nil, err
+		}
 		value, err := p.value(depth + 1)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		size := len(object)
 		if object[name] = value; len(object) == size {
-			return fmt.Errorf("has the same key twice, at byte %d", at)
+			return nil, fmt.Errorf("has the same key twice, at byte %d", at)
 		}
-		return nil
-	})
-	return object, err
+		if more, err = p.goesOn('}'); err != nil {
+			return nil, err
+		}
+	}
+	return object, nil
 }
 
 func (p *parser) array(depth int) ([]any, error) {
-	array := []any{}
-	err := p.elements(depth, func() error {
-		element, err := p.value(depth + 1)
-		array = append(array, element)
-		return err
-	})
-	return array, err
-}
-
-// members reads an object. It calls member when a value comes next, with its name and where that began.
-func (p *parser) members(depth int, member func(name string, at int) error) error {
 	if depth > maxDepth {
-		return errDepth
+		return nil, errDepth
 	}
-	for more := p.opens('}'); more; {
-		if p.peek() != '"' {
-			return errSyntax
-		}
-		at := p.i
-		name, err := p.string()
-		if err != nil {
-			return err
-		}
-		if p.peek() != ':' {
-			return errSyntax
-		}
-		p.i++
-		if err := member(name, at); err != nil {
-			return err
-		}
-		if more, err = p.goesOn('}'); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// elements reads an array. It calls element when a value comes next.
-func (p *parser) elements(depth int, element func() error) error {
-	if depth > maxDepth {
-		return errDepth
-	}
+	var few [8]any // saves what growing costs
+	array := few[:0]
 	for more := p.opens(']'); more; {
-		err := element()
+		element, err := p.value(depth + 1)
 		if err != nil {
-			return err
+			return nil, err
 		}
+		array = append(array, element)
 		if more, err = p.goesOn(']'); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return append([]any{}, array...), nil
 }
 
 // opens moves past an opening bracket. It reports whether there is an element, and moves past the closing one if not.
@@ -203,6 +178,22 @@ func (p *parser) goesOn(closing byte) (bool, error) {
 	}
 	p.i++
 	return c == ',', nil
+}
+
+// name reads the name of a member, and moves past the colon.
+func (p *parser) name() (string, error) {
+	if p.peek() != '"' {
+		return "", errSyntax
+	}
+	name, err := p.string()
+	if err != nil {
+		return "", err
+	}
+	if p.peek() != ':' {
+		return "", errSyntax
+	}
+	p.i++
+	return name, nil
 }
 
 func (p *parser) number() (json.Number, error) {
