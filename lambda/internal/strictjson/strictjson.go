@@ -253,25 +253,40 @@ var isPlain = func() (plain [256]bool) {
 	return plain
 }()
 
-// plain returns how many bytes at the beginning of a text stand for themselves in a string. It looks at eight at a time.
+// plain returns how many bytes at the beginning of a text stand for themselves in a string. It looks at sixteen at a time.
 func plain(s string) int {
-	const ones, tops = 0x0101010101010101, 0x8080808080808080
-	i := 0
-	for ; i+8 <= len(s); i += 8 {
-		s := s[i : i+8]
-		x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-		// The top bit of each byte tells one below the blank, and below one in the differences: a quote, a backslash. Above
-		// the first one it may be set for others too, by the borrow.
-		quote, backslash := x^(ones*'"'), x^(ones*'\\')
-		if special := ((x-ones*' ')&^x | (quote-ones)&^quote | (backslash-ones)&^backslash) & tops; special != 0 {
-			return i + bits.TrailingZeros64(special)/8
+	rest := s
+	for ; len(rest) >= 16; rest = rest[16:] {
+		first, second := special(eight(rest)), special(eight(rest[8:]))
+		switch at := len(s) - len(rest); {
+		case first != 0:
+			return at + bits.TrailingZeros64(first)/8
+		case second != 0:
+			return at + 8 + bits.TrailingZeros64(second)/8
 		}
 	}
+	i := len(s) - len(rest)
 	for i < len(s) && isPlain[s[i]] {
 		i++
 	}
 	return i
+}
+
+// eight are the next eight bytes, the first one lowest. The compiler makes one load of it.
+func eight(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// special sets the top bit of each of eight bytes that does not stand for itself. Above the lowest one it may be set for
+// others too.
+func special(x uint64) uint64 {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	// To subtract a number from each byte sets the top bit where the byte was below it, of bytes that had none. Flipping one
+	// bit makes the quote the first character after the control characters.
+	low, backslash := x^(ones*('"'^' ')), x^(ones*'\\')
+	return ((low-ones*(' '+1))&^low | (backslash-ones)&^backslash) & tops
 }
 
 func (p *parser) string() (string, error) {

@@ -221,10 +221,31 @@ func TestReaderRefuses(t *testing.T) {
 	}
 }
 
+// plain is the same whatever stands before, and after, what it looks for.
+func TestPlain(t *testing.T) {
+	t.Parallel()
+	for size := range 40 {
+		for at := range size {
+			for c := range 256 {
+				text := []byte(strings.Repeat("#", size))
+				text[at] = byte(c)
+				text[size-1-at/2] = '"'
+				want := 0
+				for want < size && isPlain[text[want]] {
+					want++
+				}
+				if got := plain(string(text)); got != want {
+					t.Fatalf("%q: got %d, want %d", text, got, want)
+				}
+			}
+		}
+	}
+}
+
 func TestAppend(t *testing.T) {
 	t.Parallel()
 	value := map[string]any{
-		"q": `\"a\\"`, "s": "x<\"\n\u2028é", "n": json.Number("-1.5e3"), "t": true, "z": nil, "i": 7,
+		"q": `\"a\\"`, "c": "\x00\x1f", "own": struct{ Text string }{"\"\n"}, "s": "x<\"\n\u2028é", "n": json.Number("-1.5e3"), "t": true, "z": nil, "i": 7,
 		"a": []any{json.Number("1"), "b", []any{}, map[string]any{}}, "texts": []string{"c", "d"}, "": map[string]any{"k": "\xff"},
 	}
 	got, err := Append([]byte("> "), value)
@@ -239,8 +260,15 @@ func TestAppend(t *testing.T) {
 	if !reflect.DeepEqual(gotValue, wantValue) || string(got[:2]) != "> " {
 		t.Errorf("got %s, want %s", got, want)
 	}
+	quoted, err := AppendQuoted([]byte(`"`), value)
+	if want := AppendText(nil, string(got[2:])); err != nil || string(quoted)+`"` != string(want) {
+		t.Errorf("got %s, %v, want %s", quoted, err, want)
+	}
 	for _, value := range []any{func() {}, []any{func() {}}, map[string]any{"x": []any{func() {}}}} {
 		if got, err := Append(nil, value); err == nil {
+			t.Errorf("got %s", got)
+		}
+		if got, err := AppendQuoted(nil, value); err == nil {
 			t.Errorf("got %s", got)
 		}
 	}
