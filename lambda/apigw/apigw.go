@@ -169,8 +169,9 @@ func (h *Handler) now() time.Time {
 func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	start := time.Now()
 	d := h.decide(ctx, payload)
-	took := time.Since(start)
-	h.log(ctx, &d, took)
+	now := time.Now()
+	took := now.Sub(start)
+	h.log(ctx, &d, now, took)
 	if h.Observe != nil {
 		h.Observe(Observation{Outcome: d.outcome, Reason: d.why, Duration: took, Omitted: len(d.omitted), IDToken: d.idToken && d.keyID != ""})
 	}
@@ -266,29 +267,36 @@ func (d *decision) fail(why string, cause error) {
 	*d = decision{kind: d.kind, route: d.route, keyID: d.keyID, idToken: d.idToken, outcome: fault, why: why, cause: cause.Error(), err: errFault}
 }
 
-func (h *Handler) log(ctx context.Context, d *decision, took time.Duration) {
-	attrs := make([]slog.Attr, 0, 7)
-	for _, a := range []slog.Attr{
-		slog.String("outcome", d.outcome), slog.String("api", string(d.kind)), slog.String("route", d.route),
-		slog.String("keyId", d.keyID), slog.String("error", d.cause),
-	} {
-		if a.Value.String() != "" {
-			attrs = append(attrs, a)
-		}
-	}
-	if d.reasons != nil {
-		attrs = append(attrs, slog.Any("reasons", d.reasons))
-	}
-	attrs = append(attrs, slog.Int64("microseconds", took.Microseconds()))
+// log logs a decision. It makes the record itself, since a Logger would look up where in the code that is.
+func (h *Handler) log(ctx context.Context, d *decision, now time.Time, took time.Duration) {
 	level := slog.LevelInfo
 	if d.idToken { // soon they will be refused
 		level = slog.LevelWarn
-		attrs = append(attrs, slog.String("idTokensUntil", h.Checker.IDTokensUntil().Format(time.DateOnly)))
 	}
 	if d.outcome == fault {
 		level = slog.LevelError
 	}
-	h.Logger.LogAttrs(ctx, level, "decision", attrs...)
+	if handler := h.Logger.Handler(); handler.Enabled(ctx, level) {
+		r := slog.NewRecord(now, level, "decision", 0)
+		text := func(name, value string) {
+			if value != "" {
+				r.AddAttrs(slog.String(name, value))
+			}
+		}
+		text("outcome", d.outcome)
+		text("api", string(d.kind))
+		text("route", d.route)
+		text("keyId", d.keyID)
+		text("error", d.cause)
+		if d.reasons != nil {
+			r.AddAttrs(slog.Any("reasons", d.reasons))
+		}
+		r.AddAttrs(slog.Int64("microseconds", took.Microseconds()))
+		if d.idToken {
+			text("idTokensUntil", h.Checker.IDTokensUntil().Format(time.DateOnly))
+		}
+		_ = handler.Handle(ctx, r) // nobody could be told but by the log
+	}
 	if len(d.omitted) > 0 {
 		h.Logger.LogAttrs(ctx, slog.LevelWarn, "claims left out: the answer would exceed API Gateway's limit", slog.Any("claims", d.omitted),
 			slog.Int("limit", maxAnswer))
