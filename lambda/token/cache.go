@@ -1,61 +1,64 @@
 package token
 
 import (
-	"crypto/subtle"
+	"hash/maphash"
 	"strings"
 	"sync"
 )
 
 // maxSeenBytes bounds the tokens in each of a cache's two generations: some two hundred of the usual size. Taken apart, a
-// token needs about three times its size.
+// token needs about three times its size beside its text.
 const maxSeenBytes = 192 << 10
 
 // cache remembers tokens whose signature was verified, so nobody without a genuine token can fill it or push others out.
 // It knows neither time nor keys: whoever uses what it remembers has to check both.
 //
-// Tokens are found by the digest of what they sign, and their signature is compared in constant time: nothing about a token
-// that was not seen can be learnt from how long that takes. Old ones go a generation at a time; one that is still in use
-// moves to the young generation.
+// Tokens are found by a hash with a secret seed, and then compared as a whole. Only who has a token knows a text with its
+// hash, so nothing about a token can be learnt from how long that takes. Old ones go a generation at a time; one that is still
+// in use moves to the young generation.
 type cache struct {
+	seed maphash.Seed
+
 	mu         sync.Mutex
-	young, old map[[32]byte]entry
+	young, old map[uint64]entry
 	bytes      int // of the tokens in young
 }
 
 type entry struct {
 	*candidate
-	signature string // the last part of the token, as it arrived
-	size      int
+	raw string // the token as it arrived
 }
 
-// get returns the token with this digest and signature, or nil.
-func (c *cache) get(digest [32]byte, signature string) *candidate {
+// get returns the token that raw is, or nil, and by what it is found.
+func (c *cache) get(raw string) (token *candidate, hash uint64) {
+	hash = maphash.String(c.seed, raw)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e, young := c.young[digest]
+	e, young := c.young[hash]
 	if !young {
-		e = c.old[digest]
+		e = c.old[hash]
 	}
-	if e.candidate == nil || subtle.ConstantTimeCompare([]byte(e.signature), []byte(signature)) != 1 {
-		return nil
+	if e.raw != raw {
+		return nil, hash
 	}
-	if !young {
-		c.put(digest, e)
+	if !young && e.candidate != nil {
+		c.put(hash, e)
 	}
-	return e.candidate
+	return e.candidate, hash
 }
 
-// add remembers a token of the given size. Its signature is copied, since it is a small part of what arrived with it.
-func (c *cache) add(digest [32]byte, token *candidate, signature string, size int) {
+// add remembers a token. Its text is copied, since what arrived with it should not stay.
+func (c *cache) add(hash uint64, token *candidate, raw string) {
+	e := entry{token, strings.Clone(raw)}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.put(digest, entry{token, strings.Clone(signature), size})
+	c.put(hash, e)
 }
 
-func (c *cache) put(digest [32]byte, e entry) {
-	if c.young == nil || c.bytes+e.size > maxSeenBytes {
-		c.young, c.old, c.bytes = map[[32]byte]entry{}, c.young, 0
+func (c *cache) put(hash uint64, e entry) {
+	if c.young == nil || c.bytes+len(e.raw) > maxSeenBytes {
+		c.young, c.old, c.bytes = make(map[uint64]entry, len(c.young)), c.young, 0
 	}
-	c.bytes += e.size // twice when two calls add a token at once, which only makes room earlier
-	c.young[digest] = e
+	c.bytes += len(e.raw) // twice when two calls add a token at once, which only makes room earlier
+	c.young[hash] = e
 }

@@ -11,9 +11,9 @@ func (v *Verifier) SetTransport(transport http.RoundTripper) {
 
 // SeenBytes returns how many bytes of tokens a verifier remembers.
 func (v *Verifier) SeenBytes() (n int) {
-	for _, generation := range []map[[32]byte]entry{v.seen.young, v.seen.old} {
+	for _, generation := range []map[uint64]entry{v.seen.young, v.seen.old} {
 		for _, e := range generation {
-			n += e.size
+			n += len(e.raw)
 		}
 	}
 	return n
