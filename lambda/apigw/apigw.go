@@ -126,8 +126,9 @@ type Handler struct {
 	// HookTimeout is the time that the hooks together may take. Default: 3 seconds.
 	HookTimeout time.Duration
 
-	// Logger gets one line for each request: route, outcome and reasons, never a token or a claim. A request with an ID
-	// token where the policy accepts it for a while is a warning, with the day on which that ends as idTokensUntil.
+	// Logger gets one line for each request, without the place in the code: route, outcome and reasons, never a token or a
+	// claim. A request with an ID token where the policy accepts it for a while is a warning, with the day on which that ends
+	// as idTokensUntil.
 	Logger *slog.Logger
 
 	// Observe, if set, is told of each decision before it is answered. It must be quick, must not panic,

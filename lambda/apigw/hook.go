@@ -31,6 +31,15 @@ func (h *Handler) check(ctx context.Context, claims map[string]any, request poli
 	if !decision.Allowed || len(h.Hooks) == 0 {
 		return decision, nil
 	}
+	refused, err := h.runHooks(ctx, claims, request)
+	if err != nil || refused != nil {
+		return policy.Decision{Reasons: refused}, err
+	}
+	return decision, nil
+}
+
+// runHooks asks the hooks. It returns why one of them refuses, or nil.
+func (h *Handler) runHooks(ctx context.Context, claims map[string]any, request policy.Request) ([]policy.Reason, error) {
 	ctx, cancel := owncode.Within(ctx, cmp.Or(h.HookTimeout, 3*time.Second))
 	defer cancel()
 	for i, hook := range h.Hooks {
@@ -38,13 +47,13 @@ func (h *Handler) check(ctx context.Context, claims map[string]any, request poli
 		own, ownRequest := copyOf(claims).(map[string]any), copyOfRequest(request)
 		refusal, err := owncode.Run(ctx, func() (string, error) { return hook(ctx, own, ownRequest) })
 		if err != nil {
-			return policy.Decision{}, fmt.Errorf("%s: %w", name, err)
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		if refusal != "" {
-			return policy.Decision{Reasons: []policy.Reason{{Path: name, Message: refusal}}}, nil
+			return []policy.Reason{{Path: name, Message: refusal}}, nil
 		}
 	}
-	return decision, nil
+	return nil, nil
 }
 
 // copyOf copies a value that was JSON.
