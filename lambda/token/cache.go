@@ -2,7 +2,6 @@ package token
 
 import (
 	"hash/maphash"
-	"strings"
 	"sync"
 )
 
@@ -20,13 +19,26 @@ type cache struct {
 	seed maphash.Seed
 
 	mu         sync.Mutex
-	young, old map[uint64]entry
-	bytes      int // of the tokens in young
+	young, old generation
+}
+
+// generation is tokens by their hashes. Their texts are copied, since what arrived with them should not stay, into memory that
+// the generation after the next uses again.
+type generation struct {
+	tokens map[uint64]entry
+	texts  []byte
 }
 
 type entry struct {
 	*candidate
-	raw string // the token as it arrived
+	from, to int // where its text is
+}
+
+func (g *generation) find(hash uint64, raw string) *candidate {
+	if e, ok := g.tokens[hash]; ok && string(g.texts[e.from:e.to]) == raw {
+		return e.candidate
+	}
+	return nil
 }
 
 // get returns the token that raw is, or nil, and by what it is found.
@@ -34,31 +46,37 @@ func (c *cache) get(raw string) (token *candidate, hash uint64) {
 	hash = maphash.String(c.seed, raw)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e, young := c.young[hash]
-	if !young {
-		e = c.old[hash]
+	if token = c.young.find(hash, raw); token != nil {
+		return token, hash
 	}
-	if e.raw != raw {
-		return nil, hash
+	if token = c.old.find(hash, raw); token != nil {
+		c.put(hash, token, raw)
 	}
-	if !young && e.candidate != nil {
-		c.put(hash, e)
-	}
-	return e.candidate, hash
+	return token, hash
 }
 
-// add remembers a token. Its text is copied, since what arrived with it should not stay.
+// add remembers a token.
 func (c *cache) add(hash uint64, token *candidate, raw string) {
-	e := entry{token, strings.Clone(raw)}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.put(hash, e)
+	c.put(hash, token, raw)
 }
 
-func (c *cache) put(hash uint64, e entry) {
-	if c.young == nil || c.bytes+len(e.raw) > maxSeenBytes {
-		c.young, c.old, c.bytes = make(map[uint64]entry, len(c.young)), c.young, 0
+func (c *cache) put(hash uint64, token *candidate, raw string) {
+	if len(c.young.texts)+len(raw) > maxSeenBytes {
+		c.young, c.old = c.old, c.young
+		clear(c.young.tokens)
+		c.young.texts = c.young.texts[:0]
 	}
-	c.bytes += len(e.raw) // twice when two calls add a token at once, which only makes room earlier
-	c.young[hash] = e
+	c.young.add(hash, token, raw)
+}
+
+// add adds a token, or its text a second time when two calls add it at once, which only makes room earlier.
+func (g *generation) add(hash uint64, token *candidate, raw string) {
+	if g.tokens == nil {
+		g.tokens = map[uint64]entry{}
+	}
+	from := len(g.texts)
+	g.texts = append(g.texts, raw...)
+	g.tokens[hash] = entry{token, from, len(g.texts)}
 }
