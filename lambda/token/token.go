@@ -316,13 +316,15 @@ func (v *Verifier) verify(ctx context.Context, raw, use string) (*Token, error) 
 	if len(raw) > maxTokenBytes {
 		return nil, reject("size: the token has %d bytes, allowed are %d", len(raw), maxTokenBytes)
 	}
+	var room [512]byte // for the signature by a key of up to 4096 bits
+	signature := room[:0]
 	c, found := v.seen.get(raw)
 	known := c != nil
 	if !known {
 		// First everything that needs neither a key nor a clock. Whatever fails here is final, whoever wrote the token, and
 		// costs neither arithmetic nor a fetch; nothing of it is trusted until the signature holds.
 		var err error
-		if c, err = v.read(raw, use); err != nil {
+		if c, signature, err = v.read(raw, use, signature); err != nil {
 			return nil, err
 		}
 	} else if err := checkUse(c.Claims, use); err != nil {
@@ -338,7 +340,10 @@ func (v *Verifier) verify(ctx context.Context, raw, use string) (*Token, error) 
 		return nil, err
 	}
 	if !known || key != c.key && !key.Equal(c.key) {
-		if err := c.verify(key, raw); err != nil {
+		if known { // with another key, and found by its text alone
+			signature, _ = decodeBase64(signature, "signature", raw[c.signed+len("."):])
+		}
+		if err := c.verify(key, raw, signature); err != nil {
 			return nil, err
 		}
 	}
@@ -360,52 +365,49 @@ type candidate struct {
 	Token
 	issuer    string
 	header    *header
-	notBefore time.Time // the later one of nbf and iat
-	signed    int       // how many bytes of the token are signed: the first two parts, as they arrived
-	signature []byte
+	notBefore time.Time      // the later one of nbf and iat
+	signed    int            // how many bytes of the token are signed: the first two parts, as they arrived
 	key       *rsa.PublicKey // the key that verified the signature, once it was
 }
 
 // header is a token's first part, which was found to be in order, and its kid. All tokens by the same key have the same.
 type header struct{ text, kid string }
 
-// read takes a token apart and checks whatever the token alone tells.
-func (v *Verifier) read(raw, use string) (*candidate, error) {
+// read takes a token apart and checks whatever the token alone tells. It appends the signature to dst.
+func (v *Verifier) read(raw, use string, dst []byte) (c *candidate, signature []byte, err error) {
 	first, rest, _ := strings.Cut(raw, ".")
 	second, third, ok := strings.Cut(rest, ".")
 	if !ok || strings.Contains(third, ".") {
-		return nil, reject("form: expected 3 parts separated by dots, got %d", strings.Count(raw, ".")+1)
+		return nil, nil, reject("form: expected 3 parts separated by dots, got %d", strings.Count(raw, ".")+1)
 	}
-	var err error
 	header := v.header.Load()
 	if header == nil || header.text != first {
 		if header, err = readHeader(first); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	payload, err := decodePart("payload", second)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	signature, err := decodeBase64("signature", third)
-	if err != nil {
-		return nil, err
+	if signature, err = decodeBase64(dst, "signature", third); err != nil {
+		return nil, nil, err
 	}
 
 	iss, _ := payload["iss"].(string)
 	pool := v.pools[iss]
 	if pool == nil {
-		return nil, reject("iss: expected one of %q, got %s", v.issuers, quote(iss))
+		return nil, nil, reject("iss: expected one of %q, got %s", v.issuers, quote(iss))
 	}
 	if err := checkUse(payload, use); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := pool.check(payload, use); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	expiry, notBefore, err := readTimes(payload)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	return &candidate{
 		Token:     Token{Claims: payload, KeyID: header.kid, UserPoolID: pool.ID, Expiry: expiry},
@@ -413,12 +415,11 @@ func (v *Verifier) read(raw, use string) (*candidate, error) {
 		header:    header,
 		notBefore: notBefore,
 		signed:    len(raw) - len(third) - len("."),
-		signature: signature,
-	}, nil
+	}, signature, nil
 }
 
 func decodePart(name, part string) (map[string]any, error) {
-	data, err := decodeBase64(name, part)
+	data, err := decodeBase64(make([]byte, 0, base64URL.DecodedLen(len(part))), name, part)
 	if err != nil {
 		return nil, err
 	}
@@ -432,11 +433,12 @@ func decodePart(name, part string) (map[string]any, error) {
 // base64URL is base64url without padding, and without stray bits at its end.
 var base64URL = base64.RawURLEncoding.Strict()
 
-func decodeBase64(name, part string) ([]byte, error) {
+// decodeBase64 appends what a part of a token encodes to dst.
+func decodeBase64(dst []byte, name, part string) ([]byte, error) {
 	if part == "" {
 		return nil, reject("%s: is empty", name)
 	}
-	data, err := base64URL.DecodeString(part)
+	data, err := base64URL.AppendDecode(dst, []byte(part))
 	if err != nil || strings.IndexByte(part, '\r') >= 0 || strings.IndexByte(part, '\n') >= 0 { // which package base64 skips
 		return nil, reject("%s: expected base64url without padding", name)
 	}
@@ -562,9 +564,9 @@ func numericDate(claim any) (time.Time, bool) {
 	return time.Unix(int64(whole), int64(fraction*1e9)), true
 }
 
-func (c *candidate) verify(key *rsa.PublicKey, raw string) error {
+func (c *candidate) verify(key *rsa.PublicKey, raw string, signature []byte) error {
 	digest := sha256.Sum256(unsafe.Slice(unsafe.StringData(raw), c.signed)) // without a copy
-	err := rsa.VerifyPKCS1v15(key, crypto.SHA256, digest[:], c.signature)
+	err := rsa.VerifyPKCS1v15(key, crypto.SHA256, digest[:], signature)
 	if errors.Is(err, rsa.ErrVerification) {
 		return reject("signature: does not match the key named by kid")
 	}
