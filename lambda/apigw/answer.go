@@ -1,6 +1,7 @@
 package apigw
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"slices"
@@ -66,76 +67,68 @@ func (h *Handler) refusal(e *event, principal, challenge string) []byte {
 
 // permission is the answer to a request that is allowed, with the claims for the backend. If it would be larger than API
 // Gateway takes, claims are left out, the largest first, and the answer says which.
-func (h *Handler) permission(e *event, payload map[string]any) (answer []byte, omitted []string, err error) {
-	claims := make([]member, 0, 16)
-	text := make([]byte, 0, 1024)
-	for name, value := range h.Checker.Context(payload) {
-		start := len(text)
-		text = append(strictjson.AppendText(text, name), ':')
-		if text, err = strictjson.Append(text, value); err != nil {
-			return nil, nil, err
-		}
-		claims = append(claims, member{name, text[start:]})
+func (h *Handler) permission(e *event, payload map[string]any) (_ []byte, omitted []string, err error) {
+	var room [2048]byte // enough for most, so that what is returned is no larger than it must be
+	begin, end, quoted := `,"context":{"`+claimsKey+`":{`, `}`, h.usesPolicy(e)
+	if quoted { // only scalars are documented to reach the backend then
+		begin, end = `,"context":{"`+claimsKey+`":"{`, `}"`
 	}
-	answer = make([]byte, 0, 512+len(text)*5/4) // a quote is two characters in a scalar
 	for {
-		answer = append(h.verdict(answer[:0], e, principalOf(payload), true), `,"context":{"`+claimsKey+`":`...)
+		answer := append(h.verdict(room[:0], e, principalOf(payload), true), begin...)
 		start := len(answer)
-		answer = h.asScalar(e, appendObject(answer, claims), start)
-		if len(omitted) > 0 {
-			answer = append(answer, `,"`+omittedKey+`":`...)
-			start := len(answer)
-			if answer, err = strictjson.Append(answer, omitted); err != nil {
+		for name, value := range h.Checker.Context(payload) {
+			if slices.Contains(omitted, name) {
+				continue
+			}
+			if len(answer) > start {
+				answer = append(answer, ',')
+			}
+			if answer, err = appendMember(answer, name, value, quoted); err != nil {
 				return nil, nil, err
 			}
-			answer = h.asScalar(e, answer, start)
+		}
+		answer = append(answer, end...)
+		if len(omitted) > 0 {
+			answer = appendOmitted(answer, omitted, quoted)
 		}
 		if answer = append(answer, '}', '}'); len(answer) <= maxAnswer {
-			return answer, omitted, nil
+			return bytes.Clone(answer), omitted, nil
 		}
-		if len(claims) == 0 {
+		largest, ok := h.largest(payload, omitted)
+		if !ok {
 			return nil, nil, errors.New("the answer is too large even without claims")
 		}
-		i := largest(claims)
-		omitted = append(omitted, claims[i].name)
-		claims = slices.Delete(claims, i, i+1)
+		omitted = append(omitted, largest)
 	}
 }
 
-// asScalar makes JSON, which is what the answer has from start, a JSON string if the answer has a policy: then only scalars
-// are documented to reach the backend.
-func (h *Handler) asScalar(e *event, answer []byte, start int) []byte {
-	if !h.usesPolicy(e) {
-		return answer
+// appendMember appends a member of a JSON object, which is in a JSON string if quoted.
+func appendMember(dst []byte, name string, value any, quoted bool) ([]byte, error) {
+	if quoted {
+		return strictjson.AppendQuoted(append(strictjson.AppendQuotedText(dst, name), ':'), value)
 	}
-	return strictjson.AppendText(answer[:start], string(answer[start:]))
+	return strictjson.Append(append(strictjson.AppendText(dst, name), ':'), value)
 }
 
-// member is a member of a JSON object, its name in the text too.
-type member struct {
-	name string
-	text []byte
-}
-
-func appendObject(dst []byte, members []member) []byte {
-	dst = append(dst, '{')
-	for i, m := range members {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = append(dst, m.text...)
+func appendOmitted(answer []byte, names []string, quoted bool) []byte {
+	answer = append(answer, `,"`+omittedKey+`":`...)
+	list, _ := strictjson.Append(nil, names) // which texts cannot fail
+	if quoted {
+		return strictjson.AppendText(answer, string(list))
 	}
-	return append(dst, '}')
+	return append(answer, list...)
 }
 
-// largest returns the place of the member that takes most room.
-func largest(members []member) (place int) {
-	for i, m := range members {
-		if len(m.text) > len(members[place].text) {
-			place = i
+// largest is the name of the claim that takes most room in the context, of those that are not left out yet.
+func (h *Handler) largest(payload map[string]any, omitted []string) (largest string, ok bool) {
+	most := 0
+	for name, value := range h.Checker.Context(payload) {
+		text, err := appendMember(nil, name, value, false)
+		if err == nil && len(text) > most && !slices.Contains(omitted, name) {
+			largest, most, ok = name, len(text), true
 		}
 	}
-	return place
+	return largest, ok
 }
 
 // principalOf is the user or, since a machine's token has none, the app client.

@@ -40,6 +40,7 @@
 package apigw
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -125,8 +126,9 @@ type Handler struct {
 	// HookTimeout is the time that the hooks together may take. Default: 3 seconds.
 	HookTimeout time.Duration
 
-	// Logger gets one line for each request: route, outcome and reasons, never a token or a claim. A request with an ID
-	// token where the policy accepts it for a while is a warning, with the day on which that ends as idTokensUntil.
+	// Logger gets one line for each request, without the place in the code: route, outcome and reasons, never a token or a
+	// claim. A request with an ID token where the policy accepts it for a while is a warning, with the day on which that ends
+	// as idTokensUntil.
 	Logger *slog.Logger
 
 	// Observe, if set, is told of each decision before it is answered. It must be quick, must not panic,
@@ -168,8 +170,9 @@ func (h *Handler) now() time.Time {
 func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	start := time.Now()
 	d := h.decide(ctx, payload)
-	took := time.Since(start)
-	h.log(ctx, &d, took)
+	now := time.Now()
+	took := now.Sub(start)
+	h.log(ctx, &d, now, took)
 	if h.Observe != nil {
 		h.Observe(Observation{Outcome: d.outcome, Reason: d.why, Duration: took, Omitted: len(d.omitted), IDToken: d.idToken && d.keyID != ""})
 	}
@@ -186,8 +189,13 @@ func (h *Handler) decide(ctx context.Context, payload []byte) (d decision) {
 	if len(sources) == 0 {
 		sources = DefaultSources
 	}
+	if _, own := h.Verifier.(*token.Verifier); !own || len(h.Hooks) > 0 {
+		// Own code may keep what it gets, and Lambda's runtime reads the next event into the memory of this one.
+		payload = bytes.Clone(payload)
+	}
 	reads := h.Checker.Reads()
-	e, err := decode(payload, needs{anyHeader: len(reads.Headers)+len(reads.Unkeyable)+len(h.Hooks) > 0, sources: sources})
+	var e event
+	err := e.decode(payload, needs{anyHeader: len(reads.Headers)+len(reads.Unkeyable)+len(h.Hooks) > 0, sources: sources})
 	if err != nil {
 		d.fail("event", err)
 		return d
@@ -206,7 +214,7 @@ func (h *Handler) decide(ctx context.Context, payload []byte) (d decision) {
 		if none {
 			challenge = "Bearer" // to ask for a token is no error yet
 		}
-		h.invalid(&d, e, "credential", problem, challenge)
+		h.invalid(&d, &e, "credential", problem, challenge)
 		return d
 	}
 	verified, err := h.Verifier.Verify(ctx, raw)
@@ -215,7 +223,7 @@ func (h *Handler) decide(ctx context.Context, payload []byte) (d decision) {
 		verified, err = h.Verifier.VerifyIDToken(ctx, raw)
 	}
 	if rejected, ok := errors.AsType[*token.RejectedError](err); ok {
-		h.invalid(&d, e, rejected.Check(), rejected.Reason, `Bearer error="invalid_token"`)
+		h.invalid(&d, &e, rejected.Check(), rejected.Reason, `Bearer error="invalid_token"`)
 		return d
 	}
 	if err != nil {
@@ -229,15 +237,15 @@ func (h *Handler) decide(ctx context.Context, payload []byte) (d decision) {
 		d.fail("hook", err)
 		return d
 	}
-	if checked.Allowed && h.usesPolicy(e) && !nameable(e.arn) {
+	if checked.Allowed && h.usesPolicy(&e) && !nameable(e.arn) {
 		checked = program.Decision{Reasons: []program.Reason{unnamed}}
 	}
 	if checked.Allowed {
 		d.outcome = allow
-		d.response, d.omitted, err = h.permission(e, verified.Claims)
+		d.response, d.omitted, err = h.permission(&e, verified.Claims)
 	} else {
 		d.outcome, d.why, d.reasons = deny, denied(checked.Reasons), checked.Reasons
-		d.response = h.refusal(e, principalOf(verified.Claims), `Bearer error="insufficient_scope"`)
+		d.response = h.refusal(&e, principalOf(verified.Claims), `Bearer error="insufficient_scope"`)
 	}
 	if err != nil {
 		d.fail("answer", err)
@@ -260,29 +268,36 @@ func (d *decision) fail(why string, cause error) {
 	*d = decision{kind: d.kind, route: d.route, keyID: d.keyID, idToken: d.idToken, outcome: fault, why: why, cause: cause.Error(), err: errFault}
 }
 
-func (h *Handler) log(ctx context.Context, d *decision, took time.Duration) {
-	attrs := make([]slog.Attr, 0, 7)
-	for _, a := range []slog.Attr{
-		slog.String("outcome", d.outcome), slog.String("api", string(d.kind)), slog.String("route", d.route),
-		slog.String("keyId", d.keyID), slog.String("error", d.cause),
-	} {
-		if a.Value.String() != "" {
-			attrs = append(attrs, a)
-		}
-	}
-	if d.reasons != nil {
-		attrs = append(attrs, slog.Any("reasons", d.reasons))
-	}
-	attrs = append(attrs, slog.Int64("microseconds", took.Microseconds()))
+// log logs a decision. It makes the record itself, since a Logger would look up where in the code that is.
+func (h *Handler) log(ctx context.Context, d *decision, now time.Time, took time.Duration) {
 	level := slog.LevelInfo
 	if d.idToken { // soon they will be refused
 		level = slog.LevelWarn
-		attrs = append(attrs, slog.String("idTokensUntil", h.Checker.IDTokensUntil().Format(time.DateOnly)))
 	}
 	if d.outcome == fault {
 		level = slog.LevelError
 	}
-	h.Logger.LogAttrs(ctx, level, "decision", attrs...)
+	if handler := h.Logger.Handler(); handler.Enabled(ctx, level) {
+		r := slog.NewRecord(now, level, "decision", 0)
+		text := func(name, value string) {
+			if value != "" {
+				r.AddAttrs(slog.String(name, value))
+			}
+		}
+		text("outcome", d.outcome)
+		text("api", string(d.kind))
+		text("route", d.route)
+		text("keyId", d.keyID)
+		text("error", d.cause)
+		if d.reasons != nil {
+			r.AddAttrs(slog.Any("reasons", d.reasons))
+		}
+		r.AddAttrs(slog.Int64("microseconds", took.Microseconds()))
+		if d.idToken {
+			text("idTokensUntil", h.Checker.IDTokensUntil().Format(time.DateOnly))
+		}
+		_ = handler.Handle(ctx, r) // nobody could be told but by the log
+	}
 	if len(d.omitted) > 0 {
 		h.Logger.LogAttrs(ctx, slog.LevelWarn, "claims left out: the answer would exceed API Gateway's limit", slog.Any("claims", d.omitted),
 			slog.Int("limit", maxAnswer))

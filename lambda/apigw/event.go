@@ -1,9 +1,9 @@
 package apigw
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/claimsmith/claimsmith/lambda/internal/strictjson"
@@ -24,18 +24,20 @@ const (
 // connect is the route of a WebSocket API that has an authorizer.
 const connect = "$connect"
 
-// event is an authorizer request of any kind, in one form.
+// event is an authorizer request of any kind, in one form. But for the route it shares the memory of its JSON.
 type event struct {
-	kind   kind
-	arn    string   // of the method or route, as it goes into an IAM policy
-	routes []string // the route keys in a policy that fit, the most special first; none if the event does not tell
+	kind     kind
+	arn      string // of the method or route, as it goes into an IAM policy
+	route    string // the route key that fits best; none if the event does not tell
+	resource string // which a policy may have for any method; none if the route is all that there is
 
 	// What rules may read, but for the route key. A header or query parameter that was sent several times has all its
 	// values, separated by commas as HTTP APIs do it.
 	request program.Request
 
-	cookies string // "a=b; c=d"
-	token   string // a TOKEN event's own field
+	headers, query fields
+	cookies        string // "a=b; c=d"
+	token          string // a TOKEN event's own field
 }
 
 // wire has what matters of an authorizer request, of whatever kind
@@ -45,154 +47,185 @@ type event struct {
 type wire struct {
 	version, typ        string
 	methodArn, routeArn string
-	authorizationToken  *strictjson.Reader // which only a TOKEN event needs
+	authorizationToken  strictjson.Reader // which only a TOKEN event needs
 	routeKey, resource  string
 	method, httpMethod  string
 	path, rawPath       string
 	httpIP, identityIP  string
 	connectRoute        string
 	cookies             []string
-	pathParameters      map[string]string
-	headers, query      map[string]string // headers by lower-case name, for they arrive as the client wrote them
+	headers             fields
+	query, pathParams   fields
 }
 
 // read reads the fields by name. A value of another type than documented is an error.
 func (w *wire) read(payload []byte, needs needs) error {
-	r, err := strictjson.NewReader(payload)
-	if err != nil {
-		return err
-	}
 	// Payload formats but 2.0 have fields for several values too. Those for one value matter only where these are missing.
-	var headers *strictjson.Reader
-	var query map[string]string
-	err = r.Object(func(name string) error {
+	var headers strictjson.Reader
+	var query fields
+	r := strictjson.NewReader(payload)
+	for name, ok := r.Object(); ok; name, ok = r.Member() {
 		switch name {
 		case "version":
-			err = r.Text(&w.version)
+			r.Text(&w.version)
 		case "type":
-			err = r.Text(&w.typ)
+			r.Text(&w.typ)
 		case "methodArn":
-			err = r.Text(&w.methodArn)
+			r.Text(&w.methodArn)
 		case "routeArn":
-			err = r.Text(&w.routeArn)
+			r.Text(&w.routeArn)
 		case "authorizationToken":
-			w.authorizationToken, err = r.Postpone()
+			w.authorizationToken = r.Postpone()
 		case "routeKey":
-			err = r.Text(&w.routeKey)
+			r.Text(&w.routeKey)
 		case "resource":
-			err = r.Text(&w.resource)
+			r.Text(&w.resource)
 		case "httpMethod":
-			err = r.Text(&w.httpMethod)
+			r.Text(&w.httpMethod)
 		case "path":
-			err = r.Text(&w.path)
+			r.Text(&w.path)
 		case "rawPath":
-			err = r.Text(&w.rawPath)
+			r.Text(&w.rawPath)
 		case "cookies":
-			err = r.Texts(&w.cookies)
+			for ok := r.Array(); ok; ok = r.Element() {
+				w.cookies = append(w.cookies, text(&r))
+			}
 		case "pathParameters":
-			w.pathParameters, err = values(r, exact, all)
+			w.pathParams = values(&r, all)
 		case "headers":
 			if w.version == "2.0" {
-				w.headers, err = values(r, strings.ToLower, needs.header)
+				w.headers = values(&r, needs.header)
 			} else {
-				headers, err = r.Postpone()
+				headers = r.Postpone()
 			}
 		case "multiValueHeaders":
-			w.headers, err = lists(r, strings.ToLower, needs.header)
+			w.headers = lists(&r, needs.header)
 		case "queryStringParameters":
-			query, err = values(r, exact, all)
+			query = values(&r, all)
 		case "multiValueQueryStringParameters":
-			w.query, err = lists(r, exact, all)
+			w.query = lists(&r, all)
 		case "requestContext":
-			err = r.Object(func(name string) error {
-				switch name {
-				case "routeKey":
-					return r.Text(&w.connectRoute)
-				case "http":
-					return w.readCaller(r, &w.httpIP)
-				case "identity":
-					return w.readCaller(r, &w.identityIP)
-				default:
-					return r.Skip()
-				}
-			})
+			w.readContext(&r)
 		default:
-			err = r.Skip()
+			r.Skip()
 		}
-		return err
-	})
-	if err == nil && len(w.headers) == 0 && headers != nil {
-		w.headers, err = values(headers, strings.ToLower, needs.header)
+	}
+	if len(w.headers) == 0 && r.Err() == nil {
+		w.headers = values(&headers, needs.header)
 	}
 	if len(w.query) == 0 {
 		w.query = query
 	}
-	if err != nil {
-		return err
-	}
-	return r.End()
+	return cmp.Or(headers.Err(), r.End())
 }
 
-func (w *wire) readCaller(r *strictjson.Reader, ip *string) error {
-	return r.Object(func(name string) error {
+func (w *wire) readContext(r *strictjson.Reader) {
+	for name, ok := r.Object(); ok; name, ok = r.Member() {
+		switch name {
+		case "routeKey":
+			r.Text(&w.connectRoute)
+		case "http":
+			w.readCaller(r, &w.httpIP)
+		case "identity":
+			w.readCaller(r, &w.identityIP)
+		default:
+			r.Skip()
+		}
+	}
+}
+
+func (w *wire) readCaller(r *strictjson.Reader, ip *string) {
+	for name, ok := r.Object(); ok; name, ok = r.Member() {
 		switch name {
 		case "method":
-			return r.Text(&w.method)
+			r.Text(&w.method)
 		case "sourceIp":
-			return r.Text(ip)
+			r.Text(ip)
 		default:
-			return r.Skip()
+			r.Skip()
 		}
-	})
+	}
 }
 
-func exact(name string) string { return name }
+func text(r *strictjson.Reader) (text string) {
+	r.Text(&text)
+	return text
+}
 
 func all(string) bool { return true }
 
 // values reads an object of strings: those whose names are needed.
-func values(r *strictjson.Reader, rename func(string) string, needed func(string) bool) (map[string]string, error) {
-	values := map[string]string{}
-	return values, r.Object(func(name string) error {
-		if !needed(name) {
-			return r.Skip()
+func values(r *strictjson.Reader, needed func(string) bool) (values fields) {
+	for name, ok := r.Object(); ok; name, ok = r.Member() {
+		if needed(name) {
+			values = append(values, field{name, text(r)})
+		} else {
+			r.Skip()
 		}
-		var value string
-		err := r.Text(&value)
-		add(values, strings.Clone(rename(name)), value)
-		return err
-	})
-}
-
-// lists reads an object of lists of strings, of which each becomes one string.
-func lists(r *strictjson.Reader, rename func(string) string, needed func(string) bool) (map[string]string, error) {
-	values := map[string]string{}
-	var list []string
-	return values, r.Object(func(name string) error {
-		if !needed(name) {
-			return r.Skip()
-		}
-		list = list[:0]
-		name = strings.Clone(rename(name))
-		err := r.Texts(&list)
-		for _, value := range list {
-			add(values, name, value)
-		}
-		return err
-	})
-}
-
-// add adds one of several values under a name: of a header that came twice, or in two spellings.
-func add(values map[string]string, name, value string) {
-	if present, ok := values[name]; ok {
-		separator := ","
-		if name == "cookie" { // the one header that is not separated by commas (RFC 9113, section 8.2.3)
-			separator = "; "
-		}
-		value = present + separator + value
 	}
-	values[name] = value
+	return values
 }
+
+// lists reads an object of lists of strings.
+func lists(r *strictjson.Reader, needed func(string) bool) (values fields) {
+	for name, ok := r.Object(); ok; name, ok = r.Member() {
+		if !needed(name) {
+			r.Skip()
+			continue
+		}
+		for ok := r.Array(); ok; ok = r.Element() {
+			values = append(values, field{name, text(r)})
+		}
+	}
+	return values
+}
+
+// fields are headers or parameters as they arrived: in their order, of which several may have one name. Mostly one or two are
+// needed, and then no map is.
+type fields []field
+
+type field struct{ name, value string }
+
+// find returns the value of the fields with a name, and whether there is one.
+func (f fields) find(name string, same func(string, string) bool) (value string, ok bool) {
+	for _, field := range f {
+		if same(field.name, name) {
+			value, ok = joined(value, ok, field.value, same(name, cookie)), true
+		}
+	}
+	return value, ok
+}
+
+// byName are the values by name.
+func (f fields) byName(rename func(string) string) map[string]string {
+	if len(f) == 0 {
+		return nil
+	}
+	values := make(map[string]string, len(f))
+	for _, field := range f {
+		name := rename(field.name)
+		present, ok := values[name]
+		values[name] = joined(present, ok, field.value, name == cookie)
+	}
+	return values
+}
+
+// cookie is the one header whose values are not separated by commas (RFC 9113, section 8.2.3).
+const cookie = "cookie"
+
+// joined adds one of several values of a name, in whatever spelling, to those that are present.
+func joined(present string, ok bool, value string, isCookie bool) string {
+	switch {
+	case !ok:
+		return value
+	case isCookie:
+		return present + "; " + value
+	default:
+		return present + "," + value
+	}
+}
+
+func exact(name string) string { return name }
 
 // needs is what of a request matters: which headers, unless rules may read any.
 type needs struct {
@@ -202,89 +235,87 @@ type needs struct {
 
 // header tells whether the header of that name, in any case, has to be read: by rules, or since the token may be in it.
 func (n needs) header(name string) bool {
-	return n.anyHeader || slices.ContainsFunc(n.sources, func(s Source) bool {
-		switch s.In {
-		case Header:
-			return strings.EqualFold(name, s.Name)
-		case Cookie:
-			return strings.EqualFold(name, "Cookie")
-		case Subprotocol:
-			return strings.EqualFold(name, "Sec-WebSocket-Protocol")
-		default:
-			return false
+	if n.anyHeader {
+		return true
+	}
+	for _, s := range n.sources {
+		if header := s.header(); header != "" && strings.EqualFold(name, header) {
+			return true
 		}
-	})
+	}
+	return false
 }
 
 // decode recognises an event by what only its kind has. It does not accept what lacks something that decides: an event that
 // is a little different may be of a kind that is not known yet.
 //
 // Errors repeat nothing that a client sent.
-func decode(payload []byte, needs needs) (*event, error) {
+func (e *event) decode(payload []byte, needs needs) error {
 	var w wire
 	if err := w.read(payload, needs); err != nil {
-		return nil, fmt.Errorf("the event %w", err)
+		return fmt.Errorf("the event %w", err)
 	}
-	e := &event{arn: w.methodArn}
-	e.request.Headers, e.request.QueryParameters, e.request.PathParameters = w.headers, w.query, w.pathParameters
+	e.arn = w.methodArn
 	e.request.SourceIP = w.identityIP
 	switch {
 	case w.version == "2.0" && w.typ == "REQUEST":
-		e.kind, e.arn, e.routes = http2, w.routeArn, []string{w.routeKey}
+		e.kind, e.arn, e.route = http2, w.routeArn, strings.Clone(w.routeKey)
 		e.request.Method, e.request.Path, e.request.SourceIP = w.method, w.rawPath, w.httpIP
 	case w.version == "" && w.typ == "TOKEN":
 		e.kind = restToken
-		if w.authorizationToken != nil {
-			if err := w.authorizationToken.Text(&e.token); err != nil {
-				return nil, fmt.Errorf("the event %w", err)
-			}
+		w.authorizationToken.Text(&e.token)
+		if err := w.authorizationToken.Err(); err != nil {
+			return fmt.Errorf("the event %w", err)
 		}
 	case w.version == "" && w.typ == "REQUEST" && w.connectRoute == connect:
-		e.kind, e.routes = webSocket, []string{connect}
+		e.kind, e.route = webSocket, connect
 	case (w.version == "" || w.version == "1.0") && w.typ == "REQUEST":
 		if e.kind = restRequest; w.version == "1.0" {
 			e.kind = http1
 		}
 		e.request.Method, e.request.Path = w.httpMethod, w.path
-		e.routes = routesOf(w.httpMethod, w.resource)
+		e.takeRoute(w.httpMethod, w.resource)
 	default:
-		return nil, fmt.Errorf("the event has version %q and type %q, which is no authorizer request that is known", w.version, w.typ)
+		return fmt.Errorf("the event has version %q and type %q, which is no authorizer request that is known", w.version, w.typ)
 	}
-	e.cookies = strings.Join(w.cookies, "; ")
-	if e.cookies == "" {
-		e.cookies = e.request.Headers["cookie"]
-	}
-	if slices.Contains(e.routes, "") {
-		return nil, fmt.Errorf("the event, of a %s, does not name its route", e.kind)
+	if e.route == "" && e.kind != restToken {
+		return fmt.Errorf("the event, of a %s, does not name its route", e.kind)
 	}
 	if !strings.HasPrefix(e.arn, "arn:") {
-		return nil, fmt.Errorf("the event, of a %s, does not name the ARN of its method", e.kind)
+		return fmt.Errorf("the event, of a %s, does not name the ARN of its method", e.kind)
 	}
-	return e, nil
+	e.headers, e.query = w.headers, w.query
+	if e.cookies = strings.Join(w.cookies, "; "); e.cookies == "" {
+		e.cookies, _ = e.headers.find(cookie, strings.EqualFold)
+	}
+	if needs.anyHeader {
+		e.request.Headers = e.headers.byName(strings.ToLower)
+	}
+	e.request.QueryParameters, e.request.PathParameters = e.query.byName(exact), w.pathParams.byName(exact)
+	return nil
 }
 
-// routesOf are the route keys that fit a method of a resource. The event tells the method of the request, even where the
-// API has the resource for any method.
-func routesOf(method, resource string) []string {
+// takeRoute takes the route from the method and the resource. The event tells the method of the request, even where the API
+// has the resource for any method.
+func (e *event) takeRoute(method, resource string) {
 	switch {
 	case method == "" || resource == "":
-		return []string{""}
 	case strings.TrimPrefix(resource, "/") == "$default": // an HTTP API's route for everything else
-		return []string{"$default"}
+		e.route = "$default"
 	default:
-		return []string{method + " " + resource, "ANY " + resource}
+		e.route, e.resource = method+" "+resource, resource
 	}
 }
 
-// routeKey is the first of an event's routes that is among those that the policy names, or just the first.
+// routeKey is the route key in the policy that fits the event best, or else its own.
 func (e *event) routeKey(checker *program.Checker) string {
-	if len(e.routes) == 0 {
-		return ""
+	if e.resource == "" || checker.HasRoute(e.route) {
+		return e.route
 	}
-	if i := slices.IndexFunc(e.routes, checker.HasRoute); i >= 0 {
-		return e.routes[i]
+	if anyMethod := "ANY " + e.resource; checker.HasRoute(anyMethod) {
+		return anyMethod
 	}
-	return e.routes[0]
+	return e.route
 }
 
 // blind tells that the event does not say what the rules read, so that no answer would be right.

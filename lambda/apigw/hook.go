@@ -31,6 +31,15 @@ func (h *Handler) check(ctx context.Context, claims map[string]any, request prog
 	if !decision.Allowed || len(h.Hooks) == 0 {
 		return decision, nil
 	}
+	refused, err := h.runHooks(ctx, claims, request)
+	if err != nil || refused != nil {
+		return program.Decision{Reasons: refused}, err
+	}
+	return decision, nil
+}
+
+// runHooks asks the hooks. It returns why one of them refuses, or nil.
+func (h *Handler) runHooks(ctx context.Context, claims map[string]any, request program.Request) ([]program.Reason, error) {
 	ctx, cancel := owncode.Within(ctx, cmp.Or(h.HookTimeout, 3*time.Second))
 	defer cancel()
 	for i, hook := range h.Hooks {
@@ -38,13 +47,13 @@ func (h *Handler) check(ctx context.Context, claims map[string]any, request prog
 		own, ownRequest := copyOf(claims).(map[string]any), copyOfRequest(request)
 		refusal, err := owncode.Run(ctx, func() (string, error) { return hook(ctx, own, ownRequest) })
 		if err != nil {
-			return program.Decision{}, fmt.Errorf("%s: %w", name, err)
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		if refusal != "" {
-			return program.Decision{Reasons: []program.Reason{{Path: name, Message: refusal}}}, nil
+			return []program.Reason{{Path: name, Message: refusal}}, nil
 		}
 	}
-	return decision, nil
+	return nil, nil
 }
 
 // copyOf copies a value that was JSON.
@@ -68,7 +77,10 @@ func copyOf(v any) any {
 }
 
 func copyOfRequest(r program.Request) program.Request {
-	r.PathParameters, r.QueryParameters = maps.Clone(r.PathParameters), maps.Clone(r.QueryParameters)
-	r.Headers, r.Params = maps.Clone(r.Headers), maps.Clone(r.Params)
+	for _, m := range []*map[string]string{&r.PathParameters, &r.QueryParameters, &r.Headers, &r.Params} {
+		own := make(map[string]string, len(*m)) // never nil, since hooks may write to theirs
+		maps.Copy(own, *m)
+		*m = own
+	}
 	return r
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,8 @@ import (
 	"github.com/claimsmith/claimsmith/lambda/apigw"
 	"github.com/claimsmith/claimsmith/lambda/apigw/apigwtest"
 	"github.com/claimsmith/claimsmith/lambda/program"
+	"github.com/claimsmith/claimsmith/lambda/token"
+	"github.com/claimsmith/claimsmith/lambda/token/tokentest"
 )
 
 func TestHooksRefuseAndNeverAllow(t *testing.T) {
@@ -73,12 +76,16 @@ func TestHooksRefuseAndNeverAllow(t *testing.T) {
 }
 
 // Lambda's runtime reads the next event into the memory of the last one, maybe while a hook that took too long still looks
-// at its request.
+// at its request, or a verifier of another make remembers a token.
 func TestWhatHooksGetIsTheirs(t *testing.T) {
 	t.Parallel()
 	for _, api := range []apigwtest.API{apigwtest.HTTP2, apigwtest.HTTP1, apigwtest.REST} {
 		seen := make(chan program.Request, 1)
-		h, _ := handler(accepts(map[string]any{"sub": "user", "scope": "documents/read documents/any documents/default"}), api)
+		remembered := ""
+		h, _ := handler(verifier(func(ctx context.Context, raw string) (*token.Token, error) {
+			remembered = raw
+			return accepts(map[string]any{"sub": "user", "scope": "documents/read documents/any documents/default"}).Verify(ctx, raw)
+		}), api)
 		h.Hooks = []apigw.Hook{func(_ context.Context, _ map[string]any, request program.Request) (string, error) {
 			seen <- request
 			return "", nil
@@ -92,9 +99,70 @@ func TestWhatHooksGetIsTheirs(t *testing.T) {
 			event[i] = '?'
 		}
 		request := <-seen
+		if remembered != "x.y.z" {
+			t.Errorf("%s: the token changed to %s", api, remembered)
+		}
 		if request.Headers["accept"] != "*/*" || request.Headers["authorization"] != "Bearer x.y.z" || request.QueryParameters["room"] != "lobby" ||
 			request.PathParameters["id"] != "7" || request.Path != "/documents" || request.RouteKey != "GET /documents" || request.Method != "GET" || request.SourceIP != "192.0.2.1" {
 			t.Errorf("%s: the request changed to %+v", api, request)
 		}
+		h.Hooks = nil
+		event = r.Event(api)
+		if _, err := h.Invoke(t.Context(), event); err != nil {
+			t.Fatal(err)
+		}
+		for i := range event {
+			event[i] = '?'
+		}
+		if remembered != "x.y.z" {
+			t.Errorf("%s: without hooks the token changed to %s", api, remembered)
+		}
 	}
+}
+
+// A log may be written later too.
+func TestWhatIsLoggedIsOfNoEvent(t *testing.T) {
+	t.Parallel()
+	pool := tokentest.NewPool()
+	v := realVerifier(pool)
+	for _, api := range []apigwtest.API{apigwtest.HTTP2, apigwtest.HTTP1, apigwtest.REST} {
+		h, _ := handler(v, api)
+		var kept keptRecords
+		h.Logger = slog.New(&kept)
+		event := get("/documents", pool.AccessToken(map[string]any{"scope": "other"})).Event(api)
+		if _, err := h.Invoke(t.Context(), event); err != nil {
+			t.Fatal(err)
+		}
+		for i := range event {
+			event[i] = '?'
+		}
+		if got := kept.String(); !strings.Contains(got, "route=GET /documents") || strings.Contains(got, "?") {
+			t.Errorf("%s: the record changed to %s", api, got)
+		}
+	}
+}
+
+// keptRecords is a log that is not written yet.
+type keptRecords []slog.Record
+
+func (*keptRecords) Enabled(context.Context, slog.Level) bool { return true }
+
+func (k *keptRecords) Handle(_ context.Context, r slog.Record) error {
+	*k = append(*k, r)
+	return nil
+}
+
+func (k *keptRecords) WithAttrs([]slog.Attr) slog.Handler { return k }
+
+func (k *keptRecords) WithGroup(string) slog.Handler { return k }
+
+func (k *keptRecords) String() string {
+	var b strings.Builder
+	for _, r := range *k {
+		r.Attrs(func(a slog.Attr) bool {
+			fmt.Fprintln(&b, a)
+			return true
+		})
+	}
+	return b.String()
 }

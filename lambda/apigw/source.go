@@ -72,17 +72,31 @@ func ParseSources(text string) ([]Source, error) {
 	return sources, nil
 }
 
+// header is the name of the header that a source is in, if it is in one.
+func (s Source) header() string {
+	switch s.In {
+	case Header:
+		return s.Name
+	case Cookie:
+		return "Cookie"
+	case Subprotocol:
+		return "Sec-WebSocket-Protocol"
+	default:
+		return ""
+	}
+}
+
 // credential takes the token out of a request. It must be in exactly one of the sources: of two tokens one might be meant
 // for somebody else. What is there but empty counts. none tells that the request has no token at all.
 func (e *event) credential(sources []Source) (raw, problem string, none bool) {
 	if e.kind == restToken { // the gateway took it from the one header that it was told
-		raw, problem = single("the token's header", e.token, true)
+		raw, problem = single(func() string { return "the token's header" }, e.token, true)
 		return raw, problem, false
 	}
 	found := 0
 	for _, source := range sources {
 		if text, ok := e.find(source); ok {
-			raw, problem = single(source.String(), text, source.In == Header)
+			raw, problem = single(source.String, text, source.In == Header)
 			found++
 		}
 	}
@@ -101,11 +115,9 @@ func (e *event) find(source Source) (string, bool) {
 	var values []string
 	switch source.In {
 	case Header:
-		value, ok := e.request.Headers[strings.ToLower(source.Name)]
-		return value, ok
+		return e.headers.find(source.Name, strings.EqualFold)
 	case Query:
-		value, ok := e.request.QueryParameters[source.Name]
-		return value, ok
+		return e.query.find(source.Name, func(a, b string) bool { return a == b })
 	case Cookie:
 		for pair := range strings.SplitSeq(e.cookies, ";") {
 			if name, value, _ := strings.Cut(strings.TrimSpace(pair), "="); name == source.Name {
@@ -113,7 +125,8 @@ func (e *event) find(source Source) (string, bool) {
 			}
 		}
 	case Subprotocol:
-		for offer := range strings.SplitSeq(e.request.Headers["sec-websocket-protocol"], ",") {
+		offers, _ := e.headers.find(source.header(), strings.EqualFold)
+		for offer := range strings.SplitSeq(offers, ",") {
 			if value, ok := strings.CutPrefix(strings.TrimSpace(offer), tokenPrefix); ok {
 				values = append(values, value)
 			}
@@ -124,13 +137,13 @@ func (e *event) find(source Source) (string, bool) {
 
 // single takes the token out of a text that has nothing else, unless a scheme is allowed before it: "Bearer", in any case
 // and with any number of blanks. The problem tells other schemes, several tokens, and nothing at all.
-func single(place, text string, scheme bool) (raw, problem string) {
+func single(place func() string, text string, scheme bool) (raw, problem string) {
 	const bearer, blank = "Bearer", " \t"
 	raw = strings.Trim(text, blank)
 	if scheme && len(raw) >= len(bearer) && strings.EqualFold(raw[:len(bearer)], bearer) {
 		rest := strings.TrimLeft(raw[len(bearer):], blank)
 		if rest == "" {
-			return "", place + " has a scheme but no token"
+			return "", place() + " has a scheme but no token"
 		}
 		if len(bearer)+len(rest) < len(raw) { // else it is a word that merely begins like that
 			raw, scheme = rest, false
@@ -138,14 +151,14 @@ func single(place, text string, scheme bool) (raw, problem string) {
 	}
 	switch {
 	case strings.Contains(raw, ","):
-		return "", place + " has several values"
+		return "", place() + " has several values"
 	case raw == "":
-		return "", place + " is empty"
+		return "", place() + " is empty"
 	case strings.IndexByte(raw, ' ') < 0 && strings.IndexByte(raw, '\t') < 0:
 		return raw, ""
 	case scheme:
-		return "", place + " has another scheme than Bearer"
+		return "", place() + " has another scheme than Bearer"
 	default:
-		return "", place + " has several tokens"
+		return "", place() + " has several tokens"
 	}
 }

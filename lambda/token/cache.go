@@ -1,61 +1,82 @@
 package token
 
 import (
-	"crypto/subtle"
-	"strings"
+	"hash/maphash"
 	"sync"
 )
 
 // maxSeenBytes bounds the tokens in each of a cache's two generations: some two hundred of the usual size. Taken apart, a
-// token needs about three times its size.
+// token needs about three times its size beside its text.
 const maxSeenBytes = 192 << 10
 
 // cache remembers tokens whose signature was verified, so nobody without a genuine token can fill it or push others out.
 // It knows neither time nor keys: whoever uses what it remembers has to check both.
 //
-// Tokens are found by the digest of what they sign, and their signature is compared in constant time: nothing about a token
-// that was not seen can be learnt from how long that takes. Old ones go a generation at a time; one that is still in use
-// moves to the young generation.
+// Tokens are found by a hash with a secret seed, and then compared as a whole. Only who has a token knows a text with its
+// hash, so nothing about a token can be learnt from how long that takes. Old ones go a generation at a time; one that is still
+// in use moves to the young generation.
 type cache struct {
+	seed maphash.Seed
+
 	mu         sync.Mutex
-	young, old map[[32]byte]entry
-	bytes      int // of the tokens in young
+	young, old generation
+}
+
+// generation is tokens by their hashes. Their texts are copied, since what arrived with them should not stay, into memory that
+// the generation after the next uses again.
+type generation struct {
+	tokens map[uint64]entry
+	texts  []byte
 }
 
 type entry struct {
 	*candidate
-	signature string // the last part of the token, as it arrived
-	size      int
+	from, to int // where its text is
 }
 
-// get returns the token with this digest and signature, or nil.
-func (c *cache) get(digest [32]byte, signature string) *candidate {
+func (g *generation) find(hash uint64, raw string) *candidate {
+	if e, ok := g.tokens[hash]; ok && string(g.texts[e.from:e.to]) == raw {
+		return e.candidate
+	}
+	return nil
+}
+
+// get returns the token that raw is, or nil, and by what it is found.
+func (c *cache) get(raw string) (token *candidate, hash uint64) {
+	hash = maphash.String(c.seed, raw)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e, young := c.young[digest]
-	if !young {
-		e = c.old[digest]
+	if token = c.young.find(hash, raw); token != nil {
+		return token, hash
 	}
-	if e.candidate == nil || subtle.ConstantTimeCompare([]byte(e.signature), []byte(signature)) != 1 {
-		return nil
+	if token = c.old.find(hash, raw); token != nil {
+		c.put(hash, token, raw)
 	}
-	if !young {
-		c.put(digest, e)
-	}
-	return e.candidate
+	return token, hash
 }
 
-// add remembers a token of the given size. Its signature is copied, since it is a small part of what arrived with it.
-func (c *cache) add(digest [32]byte, token *candidate, signature string, size int) {
+// add remembers a token.
+func (c *cache) add(hash uint64, token *candidate, raw string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.put(digest, entry{token, strings.Clone(signature), size})
+	c.put(hash, token, raw)
 }
 
-func (c *cache) put(digest [32]byte, e entry) {
-	if c.young == nil || c.bytes+e.size > maxSeenBytes {
-		c.young, c.old, c.bytes = map[[32]byte]entry{}, c.young, 0
+func (c *cache) put(hash uint64, token *candidate, raw string) {
+	if len(c.young.texts)+len(raw) > maxSeenBytes {
+		c.young, c.old = c.old, c.young
+		clear(c.young.tokens)
+		c.young.texts = c.young.texts[:0]
 	}
-	c.bytes += e.size // twice when two calls add a token at once, which only makes room earlier
-	c.young[digest] = e
+	c.young.add(hash, token, raw)
+}
+
+// add adds a token, or its text a second time when two calls add it at once, which only makes room earlier.
+func (g *generation) add(hash uint64, token *candidate, raw string) {
+	if g.tokens == nil {
+		g.tokens = map[uint64]entry{}
+	}
+	from := len(g.texts)
+	g.texts = append(g.texts, raw...)
+	g.tokens[hash] = entry{token, from, len(g.texts)}
 }

@@ -50,6 +50,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"math"
 	"os"
 	"regexp"
@@ -224,6 +225,7 @@ func NewVerifier(config Config) (*Verifier, error) {
 		leeway: config.Leeway,
 		now:    config.Now,
 		keys:   config.Keys,
+		seen:   cache{seed: maphash.MakeSeed()},
 	}
 	var problems []error
 	problem := func(format string, args ...any) {
@@ -314,16 +316,15 @@ func (v *Verifier) verify(ctx context.Context, raw, use string) (*Token, error) 
 	if len(raw) > maxTokenBytes {
 		return nil, reject("size: the token has %d bytes, allowed are %d", len(raw), maxTokenBytes)
 	}
-	// The digest of the first two parts, as they arrived, is what the signature is over, and what a known token is found by.
-	end := max(strings.LastIndexByte(raw, '.'), 0)
-	digest := sha256.Sum256(unsafe.Slice(unsafe.StringData(raw), end)) // without a copy
-	c := v.seen.get(digest, raw[end:])
+	var room [512]byte // for the signature by a key of up to 4096 bits
+	signature := room[:0]
+	c, found := v.seen.get(raw)
 	known := c != nil
 	if !known {
 		// First everything that needs neither a key nor a clock. Whatever fails here is final, whoever wrote the token, and
 		// costs neither arithmetic nor a fetch; nothing of it is trusted until the signature holds.
 		var err error
-		if c, err = v.read(raw, use); err != nil {
+		if c, signature, err = v.read(raw, use, signature); err != nil {
 			return nil, err
 		}
 	} else if err := checkUse(c.Claims, use); err != nil {
@@ -339,7 +340,10 @@ func (v *Verifier) verify(ctx context.Context, raw, use string) (*Token, error) 
 		return nil, err
 	}
 	if !known || key != c.key && !key.Equal(c.key) {
-		if err := c.verify(key, digest[:]); err != nil {
+		if known { // with another key, and found by its text alone
+			signature, _ = decodeBase64(signature, "signature", raw[c.signed+len("."):])
+		}
+		if err := c.verify(key, raw, signature); err != nil {
 			return nil, err
 		}
 	}
@@ -351,7 +355,7 @@ func (v *Verifier) verify(ctx context.Context, raw, use string) (*Token, error) 
 	if !known {
 		c.key = key
 		v.header.Store(c.header)
-		v.seen.add(digest, c, raw[end:], len(raw))
+		v.seen.add(found, c, raw)
 	}
 	return &c.Token, nil
 }
@@ -361,80 +365,61 @@ type candidate struct {
 	Token
 	issuer    string
 	header    *header
-	notBefore time.Time // the later one of nbf and iat
-	signature []byte
+	notBefore time.Time      // the later one of nbf and iat
+	signed    int            // how many bytes of the token are signed: the first two parts, as they arrived
 	key       *rsa.PublicKey // the key that verified the signature, once it was
-}
-
-// read takes a token apart and checks whatever the token alone tells.
-func (v *Verifier) read(raw, use string) (*candidate, error) {
-	parts, err := v.parse(raw)
-	if err != nil {
-		return nil, err
-	}
-	iss, _ := parts.payload["iss"].(string)
-	pool := v.pools[iss]
-	if pool == nil {
-		return nil, reject("iss: expected one of %q, got %s", v.issuers, quote(iss))
-	}
-	if err := checkUse(parts.payload, use); err != nil {
-		return nil, err
-	}
-	if err := pool.check(parts.payload, use); err != nil {
-		return nil, err
-	}
-	times, err := readTimes(parts.payload)
-	if err != nil {
-		return nil, err
-	}
-	notBefore := times.nbf
-	if times.iat.After(notBefore) {
-		notBefore = times.iat
-	}
-	return &candidate{
-		Token:     Token{Claims: parts.payload, KeyID: parts.header.kid, UserPoolID: pool.ID, Expiry: times.exp},
-		issuer:    iss,
-		header:    parts.header,
-		notBefore: notBefore,
-		signature: parts.signature,
-	}, nil
-}
-
-// compact is a token taken apart.
-type compact struct {
-	header    *header
-	payload   map[string]any
-	signature []byte
 }
 
 // header is a token's first part, which was found to be in order, and its kid. All tokens by the same key have the same.
 type header struct{ text, kid string }
 
-func (v *Verifier) parse(raw string) (*compact, error) {
-	if n := strings.Count(raw, ".") + 1; n != 3 {
-		return nil, reject("form: expected 3 parts separated by dots, got %d", n)
+// read takes a token apart and checks whatever the token alone tells. It appends the signature to dst.
+func (v *Verifier) read(raw, use string, dst []byte) (c *candidate, signature []byte, err error) {
+	first, rest, _ := strings.Cut(raw, ".")
+	second, third, ok := strings.Cut(rest, ".")
+	if !ok || strings.Contains(third, ".") {
+		return nil, nil, reject("form: expected 3 parts separated by dots, got %d", strings.Count(raw, ".")+1)
 	}
-	end := strings.LastIndexByte(raw, '.')
-	first, payload, _ := strings.Cut(raw[:end], ".")
-
-	c := &compact{}
-	var err error
-	if c.header = v.header.Load(); c.header == nil || c.header.text != first {
-		if c.header, err = readHeader(first); err != nil {
-			return nil, err
+	header := v.header.Load()
+	if header == nil || header.text != first {
+		if header, err = readHeader(first); err != nil {
+			return nil, nil, err
 		}
 	}
-	if c.payload, err = decodePart("payload", payload); err != nil {
-		return nil, err
+	payload, err := decodePart("payload", second)
+	if err != nil {
+		return nil, nil, err
 	}
-	if c.signature, err = decodeBase64("signature", raw[end+1:]); err != nil {
-		return nil, err
+	if signature, err = decodeBase64(dst, "signature", third); err != nil {
+		return nil, nil, err
 	}
-	return c, nil
+
+	iss, _ := payload["iss"].(string)
+	pool := v.pools[iss]
+	if pool == nil {
+		return nil, nil, reject("iss: expected one of %q, got %s", v.issuers, quote(iss))
+	}
+	if err := checkUse(payload, use); err != nil {
+		return nil, nil, err
+	}
+	if err := pool.check(payload, use); err != nil {
+		return nil, nil, err
+	}
+	expiry, notBefore, err := readTimes(payload)
+	if err != nil {
+		return nil, nil, err
+	}
+	return &candidate{
+		Token:     Token{Claims: payload, KeyID: header.kid, UserPoolID: pool.ID, Expiry: expiry},
+		issuer:    iss,
+		header:    header,
+		notBefore: notBefore,
+		signed:    len(raw) - len(third) - len("."),
+	}, signature, nil
 }
 
 func decodePart(name, part string) (map[string]any, error) {
-	data, err := decodeBase64(name, part)
+	data, err := decodeBase64(make([]byte, 0, base64URL.DecodedLen(len(part))), name, part)
 	if err != nil {
 		return nil, err
 	}
@@ -448,11 +433,12 @@ func decodePart(name, part string) (map[string]any, error) {
 // base64URL is base64url without padding, and without stray bits at its end.
 var base64URL = base64.RawURLEncoding.Strict()
 
-func decodeBase64(name, part string) ([]byte, error) {
+// decodeBase64 appends what a part of a token encodes to dst.
+func decodeBase64(dst []byte, name, part string) ([]byte, error) {
 	if part == "" {
 		return nil, reject("%s: is empty", name)
 	}
-	data, err := base64URL.DecodeString(part)
+	data, err := base64URL.AppendDecode(dst, []byte(part))
 	if err != nil || strings.IndexByte(part, '\r') >= 0 || strings.IndexByte(part, '\n') >= 0 { // which package base64 skips
 		return nil, reject("%s: expected base64url without padding", name)
 	}
@@ -544,26 +530,27 @@ func list(claim any) []any {
 	return []any{claim}
 }
 
-type times struct{ exp, nbf, iat time.Time }
-
-// readTimes reads the claims that are times. One that is absent, which exp must not be, is the zero time.
-func readTimes(claims map[string]any) (t times, err error) {
+// readTimes reads the claims that are times: exp, which must not be absent, and the later one of nbf and iat.
+func readTimes(claims map[string]any) (expiry, notBefore time.Time, err error) {
 	if _, ok := claims["exp"]; !ok {
-		return t, reject("exp: expected a time, found none")
+		return expiry, notBefore, reject("exp: expected a time, found none")
 	}
-	for _, c := range []struct {
-		name string
-		dst  *time.Time
-	}{{"exp", &t.exp}, {"nbf", &t.nbf}, {"iat", &t.iat}} {
-		claim, ok := claims[c.name]
+	for _, name := range []string{"exp", "nbf", "iat"} {
+		claim, ok := claims[name]
 		if !ok {
 			continue
 		}
-		if *c.dst, ok = numericDate(claim); !ok {
-			return t, reject("%s: expected seconds since 1970 as a number, up to the year 9999", c.name)
+		t, ok := numericDate(claim)
+		switch {
+		case !ok:
+			return expiry, notBefore, reject("%s: expected seconds since 1970 as a number, up to the year 9999", name)
+		case name == "exp":
+			expiry = t
+		case t.After(notBefore):
+			notBefore = t
 		}
 	}
-	return t, nil
+	return expiry, notBefore, nil
 }
 
 func numericDate(claim any) (time.Time, bool) {
@@ -577,8 +564,9 @@ func numericDate(claim any) (time.Time, bool) {
 	return time.Unix(int64(whole), int64(fraction*1e9)), true
 }
 
-func (c *candidate) verify(key *rsa.PublicKey, digest []byte) error {
-	err := rsa.VerifyPKCS1v15(key, crypto.SHA256, digest, c.signature)
+func (c *candidate) verify(key *rsa.PublicKey, raw string, signature []byte) error {
+	digest := sha256.Sum256(unsafe.Slice(unsafe.StringData(raw), c.signed)) // without a copy
+	err := rsa.VerifyPKCS1v15(key, crypto.SHA256, digest[:], signature)
 	if errors.Is(err, rsa.ErrVerification) {
 		return reject("signature: does not match the key named by kid")
 	}

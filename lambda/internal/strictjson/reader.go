@@ -6,83 +6,132 @@ import (
 	"unsafe"
 )
 
-// Reader reads JSON value by value. Each method reads the value that comes next. What is null counts as absent: it leaves
-// its destination alone. Errors are like those of [Object].
+// Reader reads JSON value by value. Each method reads the value that comes next:
 //
-// Unlike Object it passes the members of an object on as they come, so a name that comes twice is the caller's to see.
-// Texts that it reads are copies; the name of a member is not, and must not be kept.
+//	for name, ok := r.Object(); ok; name, ok = r.Member() {
+//		switch name {
+//		case "version":
+//			r.Text(&version)
+//		case "cookies":
+//			for ok := r.Array(); ok; ok = r.Element() {
+//				…
+//			}
+//		default:
+//			r.Skip()
+//		}
+//	}
+//	err := r.End()
+//
+// What is null counts as absent: it leaves its destination alone, or has no members. Once something is wrong nothing more is
+// read; Err and End tell. Errors are like those of [Object].
+//
+// Unlike Object it passes the members of an object on as they come, so a name that comes twice is the caller's to see. Names
+// and texts share the memory of the data: what is kept for longer has to be copied. The zero Reader reads null.
 type Reader struct {
 	p     parser
-	depth int
+	depth int // of the value that comes next, from 1
+	err   error
 }
 
-// NewReader returns a reader of data, which must not change before everything is read.
-func NewReader(data []byte) (*Reader, error) {
+// NewReader returns a reader of data, which must not change while what was read is in use.
+func NewReader(data []byte) Reader {
 	p, err := newParser(unsafe.String(unsafe.SliceData(data), len(data)))
-	return &Reader{p: p, depth: 1}, err
+	return Reader{p: p, depth: 1, err: err}
 }
 
-// Object reads an object: it calls member for each of its members, which must read the value.
-func (r *Reader) Object(member func(name string) error) error {
-	if null, err := r.expect('{'); err != nil || null {
-		return err
+// Object begins an object. It returns the name of its first member, whose value has to be read next, if it has one.
+func (r *Reader) Object() (name string, ok bool) { return r.member(r.begins('{') && r.opens('}')) }
+
+// Member goes on with an object, like Object. The value of the member before has been read.
+func (r *Reader) Member() (name string, ok bool) { return r.member(r.goesOn('}')) }
+
+func (r *Reader) member(more bool) (name string, ok bool) {
+	if !more {
+		return "", false
 	}
-	r.depth++
-	defer func() { r.depth-- }()
-	return r.p.members(r.depth-1, func(name string, _ int) error { return member(name) })
+	name, r.err = r.p.name()
+	return name, r.err == nil
 }
 
-// Texts reads an array of strings, and appends them to dst.
-func (r *Reader) Texts(dst *[]string) error {
-	if null, err := r.expect('['); err != nil || null {
-		return err
+// Array begins an array. It tells whether there is an element, which has to be read next.
+func (r *Reader) Array() bool { return r.begins('[') && r.opens(']') }
+
+// Element goes on with an array, like Array.
+func (r *Reader) Element() bool { return r.goesOn(']') }
+
+func (r *Reader) opens(closing byte) bool {
+	if r.depth > maxDepth {
+		r.err = errDepth
+		return false
 	}
-	return r.p.elements(r.depth, func() error {
-		var text string
-		err := r.Text(&text)
-		*dst = append(*dst, text)
-		return err
-	})
+	more := r.p.opens(closing)
+	if more {
+		r.depth++
+	}
+	return more
+}
+
+func (r *Reader) goesOn(closing byte) (more bool) {
+	if r.err != nil {
+		return false
+	}
+	if more, r.err = r.p.goesOn(closing); !more {
+		r.depth--
+	}
+	return more
 }
 
 // Text reads a string.
-func (r *Reader) Text(dst *string) error {
-	null, err := r.expect('"')
-	if err != nil || null {
-		return err
+func (r *Reader) Text(dst *string) {
+	if !r.begins('"') {
+		return
 	}
-	text, err := r.p.string()
-	*dst = strings.Clone(text)
-	return err
+	*dst, r.err = r.p.string()
 }
 
 // Skip reads any value. It does not look at the characters of a string.
-func (r *Reader) Skip() error {
+func (r *Reader) Skip() {
+	if r.err != nil {
+		return
+	}
 	switch r.p.peek() {
 	case '"':
-		return r.p.skipString()
+		r.err = r.p.skipString()
 	case '{':
-		return r.Object(func(string) error { return r.Skip() })
+		for _, ok := r.Object(); ok; _, ok = r.Member() {
+			r.Skip()
+		}
 	case '[':
-		return r.p.elements(r.depth, r.Skip)
+		for ok := r.Array(); ok; ok = r.Element() {
+			r.Skip()
+		}
+	case 't':
+		r.err = r.p.literal("true")
+	case 'f':
+		r.err = r.p.literal("false")
+	case 'n':
+		r.err = r.p.literal("null")
 	default:
-		_, err := r.p.value(r.depth)
-		return err
+		_, r.err = r.p.number()
 	}
 }
 
-// Postpone reads any value, and returns a reader for that value, in case that it is needed later.
-func (r *Reader) Postpone() (*Reader, error) {
+// Postpone skips any value, and returns a reader for that value, in case that it is needed later.
+func (r *Reader) Postpone() Reader {
 	later := *r
-	return &later, r.Skip()
+	r.Skip()
+	return later
 }
 
-// End expects the end of the data.
+// Err is what is wrong with what was read.
+func (r *Reader) Err() error { return r.err }
+
+// End expects the end of the data. It returns what is wrong with the data.
 func (r *Reader) End() error {
-	if r.p.peek() != end {
-		return errSyntax
+	if r.err == nil && r.p.peek() != end {
+		r.err = errSyntax
 	}
-	return nil
+	return r.err
 }
 
 // skipString moves past a string, to the first quote that has no backslash before it, or one that itself has one.
@@ -101,14 +150,18 @@ func (p *parser) skipString() error {
 	}
 }
 
-// expect tells whether null comes next, and passes it, or an error unless a value does that begins with first.
-func (r *Reader) expect(first byte) (null bool, err error) {
+// begins tells whether a value comes next that begins with first. It passes null; any other value is an error.
+func (r *Reader) begins(first byte) bool {
+	if r.err != nil || r.depth == 0 {
+		return false
+	}
 	switch r.p.peek() {
 	case first:
-		return false, nil
+		return true
 	case 'n':
-		return true, r.p.literal("null")
+		r.err = r.p.literal("null")
 	default:
-		return false, fmt.Errorf("has a value of another type than expected, at byte %d", r.p.i)
+		r.err = fmt.Errorf("has a value of another type than expected, at byte %d", r.p.i)
 	}
+	return false
 }

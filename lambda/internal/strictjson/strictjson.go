@@ -111,78 +111,53 @@ func (p *parser) literal(word string) error {
 }
 
 func (p *parser) object(depth int) (map[string]any, error) {
+	if depth > maxDepth {
+		return nil, errDepth
+	}
 	size := 0
 	if depth == 1 {
 		size = len(p.s) / 32 // about as many members as a token has
 	}
 	object := make(map[string]any, size)
-	err := p.members(depth, func(name string, at int) error {
+	for more := p.opens('}'); more; {
+		p.peek()
+		at := p.i
+		name, err := p.name()
+		if err != nil {
+			return nil, err
+		}
 		value, err := p.value(depth + 1)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		size := len(object)
 		if object[name] = value; len(object) == size {
-			return fmt.Errorf("has the same key twice, at byte %d", at)
+			return nil, fmt.Errorf("has the same key twice, at byte %d", at)
 		}
-		return nil
-	})
-	return object, err
+		if more, err = p.goesOn('}'); err != nil {
+			return nil, err
+		}
+	}
+	return object, nil
 }
 
 func (p *parser) array(depth int) ([]any, error) {
-	array := []any{}
-	err := p.elements(depth, func() error {
-		element, err := p.value(depth + 1)
-		array = append(array, element)
-		return err
-	})
-	return array, err
-}
-
-// members reads an object. It calls member when a value comes next, with its name and where that began.
-func (p *parser) members(depth int, member func(name string, at int) error) error {
 	if depth > maxDepth {
-		return errDepth
+		return nil, errDepth
 	}
-	for more := p.opens('}'); more; {
-		if p.peek() != '"' {
-			return errSyntax
-		}
-		at := p.i
-		name, err := p.string()
-		if err != nil {
-			return err
-		}
-		if p.peek() != ':' {
-			return errSyntax
-		}
-		p.i++
-		if err := member(name, at); err != nil {
-			return err
-		}
-		if more, err = p.goesOn('}'); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// elements reads an array. It calls element when a value comes next.
-func (p *parser) elements(depth int, element func() error) error {
-	if depth > maxDepth {
-		return errDepth
-	}
+	var few [8]any // saves what growing costs
+	array := few[:0]
 	for more := p.opens(']'); more; {
-		err := element()
+		element, err := p.value(depth + 1)
 		if err != nil {
-			return err
+			return nil, err
 		}
+		array = append(array, element)
 		if more, err = p.goesOn(']'); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return append([]any{}, array...), nil
 }
 
 // opens moves past an opening bracket. It reports whether there is an element, and moves past the closing one if not.
@@ -203,6 +178,22 @@ func (p *parser) goesOn(closing byte) (bool, error) {
 	}
 	p.i++
 	return c == ',', nil
+}
+
+// name reads the name of a member, and moves past the colon.
+func (p *parser) name() (string, error) {
+	if p.peek() != '"' {
+		return "", errSyntax
+	}
+	name, err := p.string()
+	if err != nil {
+		return "", err
+	}
+	if p.peek() != ':' {
+		return "", errSyntax
+	}
+	p.i++
+	return name, nil
 }
 
 func (p *parser) number() (json.Number, error) {
@@ -262,25 +253,40 @@ var isPlain = func() (plain [256]bool) {
 	return plain
 }()
 
-// plain returns how many bytes at the beginning of a text stand for themselves in a string. It looks at eight at a time.
+// plain returns how many bytes at the beginning of a text stand for themselves in a string. It looks at sixteen at a time.
 func plain(s string) int {
-	const ones, tops = 0x0101010101010101, 0x8080808080808080
-	i := 0
-	for ; i+8 <= len(s); i += 8 {
-		s := s[i : i+8]
-		x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-		// The top bit of each byte tells one below the blank, and below one in the differences: a quote, a backslash. Above
-		// the first one it may be set for others too, by the borrow.
-		quote, backslash := x^(ones*'"'), x^(ones*'\\')
-		if special := ((x-ones*' ')&^x | (quote-ones)&^quote | (backslash-ones)&^backslash) & tops; special != 0 {
-			return i + bits.TrailingZeros64(special)/8
+	rest := s
+	for ; len(rest) >= 16; rest = rest[16:] {
+		first, second := special(eight(rest)), special(eight(rest[8:]))
+		switch at := len(s) - len(rest); {
+		case first != 0:
+			return at + bits.TrailingZeros64(first)/8
+		case second != 0:
+			return at + 8 + bits.TrailingZeros64(second)/8
 		}
 	}
+	i := len(s) - len(rest)
 	for i < len(s) && isPlain[s[i]] {
 		i++
 	}
 	return i
+}
+
+// eight are the next eight bytes, the first one lowest. The compiler makes one load of it.
+func eight(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// special sets the top bit of each of eight bytes that does not stand for itself. Above the lowest one it may be set for
+// others too.
+func special(x uint64) uint64 {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	// To subtract a number from each byte sets the top bit where the byte was below it, of bytes that had none. Flipping one
+	// bit makes the quote the first character after the control characters.
+	low, backslash := x^(ones*('"'^' ')), x^(ones*'\\')
+	return ((low-ones*(' '+1))&^low | (backslash-ones)&^backslash) & tops
 }
 
 func (p *parser) string() (string, error) {

@@ -134,33 +134,32 @@ func FuzzObject(f *testing.F) {
 type record struct {
 	text, nested string
 	list         []string
-	later        *Reader
+	later        Reader
 	names        []string
 }
 
 func (c *record) read(data string) error {
-	r, err := NewReader([]byte(data))
-	if err != nil {
-		return err
-	}
-	err = r.Object(func(name string) error {
+	r := NewReader([]byte(data))
+	for name, ok := r.Object(); ok; name, ok = r.Member() {
 		c.names = append(c.names, name)
 		switch name {
 		case "text":
-			return r.Text(&c.text)
+			r.Text(&c.text)
 		case "list":
-			return r.Texts(&c.list)
+			for ok := r.Array(); ok; ok = r.Element() {
+				var text string
+				r.Text(&text)
+				c.list = append(c.list, text)
+			}
 		case "later":
-			c.later, err = r.Postpone()
-			return err
+			c.later = r.Postpone()
 		case "object":
-			return r.Object(func(string) error { return r.Text(&c.nested) })
+			for _, ok := r.Object(); ok; _, ok = r.Member() {
+				r.Text(&c.nested)
+			}
 		default:
-			return r.Skip()
+			r.Skip()
 		}
-	})
-	if err != nil {
-		return err
 	}
 	return r.End()
 }
@@ -169,19 +168,26 @@ func TestReader(t *testing.T) {
 	t.Parallel()
 	var c record
 	err := c.read(` {"text": "a\n", "x": {"y": [1, {"z": "\"}\\"}], "text": null}, "list": ["b", "c", null], "object": {"d": "e", "f": null}, ` +
-		`"later": {"x": "\\\""}, "y": "\\", "z": [], "text": null, "list": null, "object": null} `)
+		`"later": {"x": "\\\""}, "y": "\\", "z": [], "text": null, "list": null, "object": null, "true": true, "false": false, "number": -1.5e3} `)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if c.text != "a\n" || c.nested != "e" || !reflect.DeepEqual(c.list, []string{"b", "c", ""}) {
 		t.Errorf("got %+v", c)
 	}
-	if got := strings.Join(c.names, " "); got != "text x list object later y z text list object" {
+	if got := strings.Join(c.names, " "); got != "text x list object later y z text list object true false number" {
 		t.Errorf("names %s", got)
 	}
 	var later string
-	if err := c.later.Object(func(string) error { return c.later.Text(&later) }); err != nil || later != `\"` {
+	for _, ok := c.later.Object(); ok; _, ok = c.later.Member() {
+		c.later.Text(&later)
+	}
+	if err := c.later.Err(); err != nil || later != `\"` {
 		t.Errorf("later %q, %v", later, err)
+	}
+	var nothing Reader
+	if nothing.Text(&later); nothing.Err() != nil || later != `\"` {
+		t.Errorf("the zero Reader read %q, %v", later, nothing.Err())
 	}
 }
 
@@ -203,7 +209,10 @@ func TestReaderRefuses(t *testing.T) {
 		`{"x": tru}`:          "is not JSON",
 		`{} {}`:               "is not JSON",
 		"{\"\xff\": 1}":       "is not UTF-8",
-		strings.Repeat(`{"x":`, 33) + "1" + strings.Repeat("}", 33): "is nested deeper than 32 levels",
+		`{"x": [1}`:           "is not JSON",
+		`{"x": 1e309}`:        "has a number too large or too long, at byte 6",
+		strings.Repeat(`{"x":`, 33) + "1" + strings.Repeat("}", 33):       "is nested deeper than 32 levels",
+		`{"x":` + strings.Repeat("[", 32) + strings.Repeat("]", 32) + "}": "is nested deeper than 32 levels",
 	} {
 		var c record
 		if err := c.read(data); err == nil || err.Error() != want {
@@ -212,10 +221,31 @@ func TestReaderRefuses(t *testing.T) {
 	}
 }
 
+// plain is the same whatever stands before, and after, what it looks for.
+func TestPlain(t *testing.T) {
+	t.Parallel()
+	for size := range 40 {
+		for at := range size {
+			for c := range 256 {
+				text := []byte(strings.Repeat("#", size))
+				text[at] = byte(c)
+				text[size-1-at/2] = '"'
+				want := 0
+				for want < size && isPlain[text[want]] {
+					want++
+				}
+				if got := plain(string(text)); got != want {
+					t.Fatalf("%q: got %d, want %d", text, got, want)
+				}
+			}
+		}
+	}
+}
+
 func TestAppend(t *testing.T) {
 	t.Parallel()
 	value := map[string]any{
-		"q": `\"a\\"`, "s": "x<\"\n\u2028é", "n": json.Number("-1.5e3"), "t": true, "z": nil, "i": 7,
+		"q": `\"a\\"`, "c": "\x00\x1f", "own": struct{ Text string }{"\"\n"}, "s": "x<\"\n\u2028é", "n": json.Number("-1.5e3"), "t": true, "z": nil, "i": 7,
 		"a": []any{json.Number("1"), "b", []any{}, map[string]any{}}, "texts": []string{"c", "d"}, "": map[string]any{"k": "\xff"},
 	}
 	got, err := Append([]byte("> "), value)
@@ -230,8 +260,15 @@ func TestAppend(t *testing.T) {
 	if !reflect.DeepEqual(gotValue, wantValue) || string(got[:2]) != "> " {
 		t.Errorf("got %s, want %s", got, want)
 	}
+	quoted, err := AppendQuoted([]byte(`"`), value)
+	if want := AppendText(nil, string(got[2:])); err != nil || string(quoted)+`"` != string(want) {
+		t.Errorf("got %s, %v, want %s", quoted, err, want)
+	}
 	for _, value := range []any{func() {}, []any{func() {}}, map[string]any{"x": []any{func() {}}}} {
 		if got, err := Append(nil, value); err == nil {
+			t.Errorf("got %s", got)
+		}
+		if got, err := AppendQuoted(nil, value); err == nil {
 			t.Errorf("got %s", got)
 		}
 	}
