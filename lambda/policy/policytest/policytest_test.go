@@ -333,8 +333,8 @@ lookups:
   tier: {table: subscriptions, key: {pk: user.name, sk: "1"}, type: {plan: string}, onMissing: {default: {plan: free}}}
   seats: {table: subscriptions, index: by-tenant, key: {tenant: "user.attributes[?'custom:tenant']"}, limit: 2, type: {product: string}, onMissing: omit, onError: omit}
 claims:
-  plan: {expr: lookup.tier.plan}
-  seats: {expr: "lookup.?seats.orValue([]).map(s, s.product)"}
+  plan: {expr: lookup.tier.?plan}
+  seats: {expr: "lookup.?seats.orValue([]).map(s, has(s.product), s.product)"}
   entitlements: {code: true, type: list(string), tokens: [access, id]}
   level: {code: true, type: int, required: true}
 authorizers: {A: {default: [{rule: "'export' in claims.?entitlements.orValue([])", message: no export}]}}
