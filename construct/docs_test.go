@@ -13,7 +13,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 
 	"github.com/claimsmith/claimsmith/construct"
-	"github.com/claimsmith/claimsmith/lambda/policy"
 )
 
 // Documents and code are held together here: what a document shows compiles, synthesizes and is all there is.
@@ -90,22 +89,6 @@ func TestExamplesOfTheDocuments(t *testing.T) {
 		}},
 	} {
 		t.Run(e.document, e.run)
-	}
-}
-
-func TestPoliciesOfTheDocumentsCompile(t *testing.T) {
-	found := blocks(document(t, "migrating.md"), "yaml")
-	if len(found) == 0 {
-		t.Error("no policy found")
-	}
-	for _, text := range found {
-		p, err := policy.Parse("migrating.md", []byte(text))
-		if err == nil {
-			_, err = policy.Compile(p)
-		}
-		if err != nil {
-			t.Errorf("%v in\n%s", err, text)
-		}
 	}
 }
 

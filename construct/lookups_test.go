@@ -22,7 +22,7 @@ lookups:
   seats: {table: subscriptions, index: by-tenant, key: {tenant: user.name}, limit: 5, type: {product: string}, onMissing: omit}
   rows:  {table: history, key: {pk: user.name}, limit: 5, type: {product: string}, onMissing: omit}
 claims:
-  plan: {expr: lookup.tier.plan}
+  plan: {expr: "lookup.tier.?plan.orValue('free')"}
 authorizers:
   Documents: {default: [{rule: "claims.plan == 'pro'"}]}
 `
@@ -124,7 +124,7 @@ func (f *fixture) importedTable(id string) awsdynamodb.ITable {
 
 const tierOnly = `
 lookups: {tier: {table: subscriptions, key: {pk: user.name}, type: {plan: string}}}
-claims: {plan: {expr: lookup.tier.plan}}
+claims: {plan: {expr: lookup.tier.?plan}}
 `
 
 // tableCase is where a table comes from, what the claims function may do with it, and what it calls it.

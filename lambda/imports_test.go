@@ -14,7 +14,7 @@ const module = "github.com/claimsmith/claimsmith/"
 var allowed = map[string][]string{
 	"lambda":                       {},
 	"lambda/policy":                {"lambda/internal/contract", "lambda/internal/expr", "lambda/program", "cel.dev/", "go.yaml.in/yaml/"},
-	"lambda/policy/policytest":     {"lambda/policy", "lambda/pretoken", "lambda/program", "go.yaml.in/yaml/"},
+	"lambda/policy/policytest":     {"lambda/policy", "lambda/pretoken", "lambda/program", "lambda/token", "go.yaml.in/yaml/"},
 	"lambda/policy/cmd/claimsmith": {"lambda/policy", "lambda/policy/policytest", "lambda/program"},
 	"lambda/program":               {"lambda/internal/contract", "lambda/internal/expr"},
 	"lambda/internal/contract":     {"lambda/internal/expr"},

@@ -196,7 +196,7 @@ func TestTheFunctionAsDeployed(t *testing.T) {
 	bootstrap := build(t)
 	programtest.Write(t, filepath.Dir(bootstrap), `{
 		"lookups": {"tier": {"table": "subscriptions", "key": {"pk": "user.attributes.sub"}, "type": {"plan": "string"}}},
-		"claims": {"plan": {"expr": "lookup.tier.plan"}}}`)
+		"claims": {"plan": {"expr": "lookup.tier.?plan"}}}`)
 	var log bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), bootstrap)
 	cmd.Stdout, cmd.Stderr = &log, &log

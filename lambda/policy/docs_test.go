@@ -17,8 +17,8 @@ import (
 	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
-// The documentation of the language is its tests: every fenced block in docs/policy.md, docs/cookbook.md and docs/security.md is run. The
-// words behind the fence say how:
+// The documentation of the language is its tests: every fenced block in these files of docs is run. The words
+// behind the fence say how:
 //
 //	yaml           a policy. It compiles without a warning, unless one of the next two follows it.
 //	text problems  exactly what is said about the policy above, whose file is called claims.yaml
@@ -27,12 +27,12 @@ import (
 //	json context A what the backend behind authorizer A gets, see context
 //	cel            rules, one a line, that compile beside the policy above
 //	cel mint       expressions of claims, likewise
-//	sh             is not run
+//	go, sh         is not run here
 //
 // A policy that is a part of a document has a comment above it that says where it stands: <!-- in: authorizers.Api -->.
 func TestDocs(t *testing.T) {
 	t.Parallel()
-	for file, atLeast := range map[string]int{"policy.md": 20, "cookbook.md": 10, "security.md": 1} {
+	for file, atLeast := range map[string]int{"policy.md": 20, "cookbook.md": 10, "security.md": 1, "lookups.md": 1, "migrating.md": 4} {
 		t.Run(file, func(t *testing.T) {
 			t.Parallel()
 			text, err := os.ReadFile(filepath.Join("../../docs", file))
@@ -125,7 +125,7 @@ func (d *page) run(t *testing.T) {
 				d.test(t, b)
 			case "cel", "cel mint":
 				d.expressions(t, b)
-			case "sh":
+			case "go", "sh":
 			default:
 				if !strings.HasPrefix(b.info, contextOf) {
 					t.Fatalf("a block cannot be %q", b.info)

@@ -67,7 +67,7 @@ type Lookup struct {
 
 	// Limit makes the lookup a query: lookup.<name> is the list of at most so many rows, in the order of the sort key, and
 	// further ones are not read. At most 100. A token carries no list of objects, but an expression can make a list of
-	// strings of it: lookup.seats.map(s, s.product). Default: one row, by its primary key.
+	// strings of it: lookup.seats.map(s, has(s.product), s.product). Default: one row, by its primary key.
 	Limit int `json:"limit,omitempty"`
 
 	// Consistent reads what was last written, at twice the price. Not from an index, since global secondary ones cannot.

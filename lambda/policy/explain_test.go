@@ -124,7 +124,7 @@ lookups:
   tier: {table: subscriptions, key: {pk: user.name, sk: "1"}, type: {plan: string}, consistent: true, onMissing: {default: {plan: free}}, onError: deny}
   seats: {table: subscriptions, index: by-tenant, key: {tenant: user.name}, limit: 5, type: {n: int}, onMissing: omit, when: "true", cacheSeconds: 60}
 claims:
-  plan: {expr: lookup.tier.plan}
+  plan: {expr: "lookup.tier.?plan.orValue('')"}
   row: {expr: "lookup.?tier"}
   level: {code: true, type: int}
 resourceServers: {documents: {read: Read}}
@@ -139,7 +139,7 @@ resourceServers: {documents: {read: Read}}
 	access := []Token{AccessToken}
 	equal(t, "claims", x.Claims, []ExplainedClaim{
 		{Name: "level", Key: "level", Type: "int", Code: true, OnError: Deny, SourceOptional: true, Optional: true, Tokens: access, ReadBy: []string{}},
-		{Name: "plan", Key: "plan", Type: "string", Expr: "lookup.tier.plan", OnError: Deny, Tokens: access, ReadBy: []string{}},
+		{Name: "plan", Key: "plan", Type: "string", Expr: "lookup.tier.?plan.orValue('')", OnError: Deny, Tokens: access, ReadBy: []string{}},
 		{Name: "row", Key: "row", Type: "{plan?: string}", Expr: "lookup.?tier", OnError: Deny, SourceOptional: true, Optional: true, Tokens: access, ReadBy: []string{}},
 	})
 }

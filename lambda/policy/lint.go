@@ -23,6 +23,7 @@ import (
 //   - an expression that reads an attribute or client metadata in that way, and so refuses sign-ins;
 //   - a condition or rule that can never be true, whatever the user, the token or the request;
 //   - an expression that reads a row which may be absent, without has() or .?, and so refuses those who lack it;
+//   - an expression that reads an attribute of a row in that way, unless it is of the key, and so refuses those whose row lacks it;
 //   - a claim that comes from client.metadata, or from a row that is looked up by it, which the caller chooses freely, and that a rule relies on;
 //   - suppressing the scope aws.cognito.signin.user.admin;
 //   - an integer that JavaScript readers of the token round.
@@ -41,11 +42,13 @@ func (p *Compiled) Warnings() []Problem {
 	}
 	l.scopes()
 	l.metadata()
-	omits := map[string]bool{} // claims that are left out when an expression fails
-	eachClaim(p.claims, func(c *claim) { omits[c.path] = c.omitOnError })
+	omits := map[string]bool{}                                                       // claims that are left out when an expression fails
+	guards := map[string]*expression{contract.Child("groups", "expr"): p.groupsWhen} // without which an expression is not evaluated
+	eachClaim(p.claims, func(c *claim) { omits[c.path], guards[contract.Child(c.path, "expr")] = c.omitOnError, c.when })
 	p.eachExpression(func(path string, e *expression) {
 		if !omits[strings.TrimSuffix(strings.TrimSuffix(path, ".expr"), ".when")] {
 			l.bare(path, e)
+			l.bareInRow(path, e, guards[path])
 		}
 		l.absent(path, e, "lookup", 2, "%s may be absent, and this then fails; read it with .? and orValue, or look it up with onMissing and onError other than omit, and without when")
 		if e.isBool() && strings.HasSuffix(path, ".when") && !l.mayHold(p.mint, e, nil) {
@@ -186,6 +189,82 @@ func (l *linter) bare(path string, e *expression) {
 		l.warnAt("attributeMayBeAbsent:"+inID(path), path, e, r.line, r.column,
 			"%s may be absent, and the sign-in is then refused; read it as %s[?%q].orValue('')", name, strings.Join(r.names[:2], "."), r.names[2])
 	}
+}
+
+// bareInRow finds attributes of rows that an expression of minting reads although a row may lack them. guard, if there is
+// one, must hold before it is evaluated.
+func (l *linter) bareInRow(path string, e, guard *expression) {
+	copes := l.keys()
+	for _, x := range []*expression{e, guard} {
+		if x != nil {
+			l.eachInRow(x, func(_ ast.Expr, name string, presence bool) { copes[name] = copes[name] || presence })
+		}
+	}
+	remedy := ""
+	if strings.HasPrefix(path, "claims") {
+		remedy = ", or give the claim onError: omit"
+	}
+	found := map[int64]bool{}
+	l.eachInRow(e, func(at ast.Expr, name string, _ bool) {
+		if copes[name] || at.Kind() == ast.SelectKind && found[at.AsSelect().Operand().ID()] {
+			return // to be read with .?, whatever is read of it is too
+		}
+		found[at.ID()] = true
+		place := e.ast.SourceInfo().GetStartLocation(at.ID())
+		l.warnAt("rowAttributeMayBeAbsent:"+inID(path), path, e, place.Line(), place.Column()+1,
+			"%s may be absent, since a row may lack it, and the sign-in is then refused; read it with .? and orValue, or test it with has()%s", name, remedy)
+	})
+}
+
+// keys are the attributes that no row lacks, by the names of [linter.eachInRow]: those of the key, unless a default row has none.
+func (l *linter) keys() map[string]bool {
+	out := map[string]bool{}
+	for _, lookup := range l.program.lookups {
+		for attribute := range lookup.key {
+			lacks := func(f contract.Fallback) bool {
+				if f.Value == nil {
+					return false
+				}
+				rows, many := f.Value.V.([]any)
+				if !many {
+					rows = []any{f.Value.V}
+				}
+				return slices.ContainsFunc(rows, func(row any) bool { return row.(map[string]any)[attribute] == nil })
+			}
+			out[contract.Child(contract.Child("lookup", lookup.Name), attribute)] = !lacks(lookup.OnMissing) && !lacks(lookup.OnError)
+		}
+	}
+	return out
+}
+
+// eachInRow visits where an expression reads a declared attribute of a row, or a field inside of one, whichever way it came by
+// the row: by name, from the list of a query, or in a loop. name is such as lookup.tier.plan. presence tells that it copes
+// with an absent one.
+func (l *linter) eachInRow(e *expression, visit func(at ast.Expr, name string, presence bool)) {
+	rows := l.program.mint.rows()
+	of := func(operand ast.Expr) (row *contract.Shape, optional bool) {
+		t := e.ast.GetType(operand.ID())
+		if optional = t.Kind() == types.OpaqueKind && t.TypeName() == "optional_type"; optional {
+			t = t.Parameters()[0]
+		}
+		return rows[t.TypeName()], optional
+	}
+	ast.PostOrderVisit(e.ast.Expr(), ast.NewExprVisitor(func(x ast.Expr) {
+		switch x.Kind() {
+		case ast.SelectKind:
+			s := x.AsSelect()
+			if row, optional := of(s.Operand()); row != nil {
+				visit(x, contract.Child(row.Name, s.FieldName()), optional || s.IsTestOnly())
+			}
+		case ast.CallKind:
+			if call := x.AsCall(); call.FunctionName() == optionalSelect {
+				if row, _ := of(call.Args()[0]); row != nil {
+					field, _ := stringLiteral(call.Args()[1])
+					visit(x, contract.Child(row.Name, field), true)
+				}
+			}
+		}
+	}))
 }
 
 // maxOutcomes bounds how many combinations of claim values are tried.

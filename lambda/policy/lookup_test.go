@@ -203,7 +203,74 @@ authorizers: {A: {default: [{rule: "claims.tenant == 'acme'"}]}}
 		got = append(got, w.ID)
 	}
 	slices.Sort(got)
-	equal(t, "warnings", got, []string{"rowMayBeAbsent:claims.bare.expr", "untrustedMetadata:claims.tenant"})
+	equal(t, "warnings", got, []string{"rowAttributeMayBeAbsent:claims.bare.expr", "rowAttributeMayBeAbsent:claims.tenant.expr",
+		"rowAttributeMayBeAbsent:claims.tested.expr", "rowMayBeAbsent:claims.bare.expr", "untrustedMetadata:claims.tenant"})
+}
+
+// A row has its key; all else that is declared of it may be missing, and then fails what reads it bare.
+func TestAttributesThatRowsMayLack(t *testing.T) {
+	t.Parallel()
+	prog := mustCompile(t, `
+lookups:
+  tier: {table: t, key: {pk: user.name}, type: {pk: string, plan: string, "e-mail": string, limits: {docs: int}, extra: any, tags: map(string)}}
+  seats: {table: t, key: {pk: user.name}, limit: 3, type: {pk: string, product: string, limits: {docs: int}}, onMissing: {default: []}}
+  partial: {table: t, key: {pk: user.name}, type: {pk: string, plan: string}, onMissing: {default: {plan: free}}}
+  whole: {table: t, key: {pk: user.name}, type: {pk: string, plan: string}, onMissing: {default: {pk: none, plan: free}}, onError: {default: {pk: none}}}
+  rows: {table: t, key: {pk: user.name}, limit: 3, type: {pk: string}, onMissing: {default: [{pk: a}, {}]}}
+claims:
+  bare: {expr: lookup.tier.plan}
+  bareInside: {when: lookup.tier.limits.docs > 3, value: 1}
+  bareBehind: {expr: lookup.tier.limits.?docs}
+  testedBehind: {expr: "has(lookup.tier.limits.docs) ? lookup.tier.limits.docs : 0"}
+  quoted: {expr: "lookup.tier['e-mail'] + lookup.tier.pk"}
+  dynamic: {expr: lookup.tier.extra.x == 1 || lookup.tier.?tags.x.orValue('') == ''}
+  loop: {expr: "lookup.seats.map(s, s.product)"}
+  loopInside: {expr: "lookup.seats.filter(s, s.pk != '').exists(s, s.limits.docs > 1)"}
+  index: {expr: "lookup.seats.size() > 0 ? lookup.seats[0].product : ''"}
+  nested: {inner: {expr: lookup.tier.plan}}
+  defaults: {expr: lookup.partial.pk + lookup.whole.pk}
+  defaultRows: {expr: "lookup.rows.map(r, r.pk)"}
+  unlike: {expr: "has(lookup.tier.plan) && lookup.partial.plan == lookup.tier.plan"}
+  ok1: {expr: lookup.tier.?plan.orValue('')}
+  ok2: {expr: "lookup.?tier.plan"}
+  ok3: {expr: "has(lookup.tier.plan) ? lookup.tier.plan : ''"}
+  ok4: {expr: lookup.tier.plan, onError: omit}
+  ok5: {value: 1, when: lookup.tier.plan == 'x', onError: omit}
+  ok6: {expr: lookup.tier.plan, when: has(lookup.tier.plan)}
+  ok7: {expr: "lookup.seats.map(s, has(s.product), s.product)"}
+  ok9: {expr: "lookup.seats.map(s, s.?product.orValue(''))"}
+  ok10: {expr: "lookup.tier.?limits.docs"}
+  ok11: {expr: lookup.tier}
+  ok12: {expr: "has(lookup.tier.limits) && has(lookup.tier.limits.docs) ? lookup.tier.limits.docs : 0"}
+  ok13: {expr: "has(lookup.tier['e-mail']) ? lookup.tier['e-mail'] : ''"}
+groups: {expr: "[lookup.tier.plan]", when: has(lookup.tier.plan)}
+scopes: {add: [{scope: s, when: lookup.tier.plan == 'pro'}], suppress: [{scope: b, when: lookup.tier.?plan.orValue('') == ''}]}
+suppress: [{claim: email, tokens: [id], when: lookup.tier.plan == 'pro'}]
+`)
+	const fails, claim = " may be absent, since a row may lack it, and the sign-in is then refused; read it with .? and orValue, or test it with has()", ", or give the claim onError: omit"
+	var got []string
+	for _, w := range prog.Warnings() {
+		got = append(got, w.ID+" "+w.Message)
+	}
+	slices.Sort(got)
+	equal(t, "warnings", got, []string{
+		"rowAttributeMayBeAbsent:claims.bare.expr lookup.tier.plan" + fails + claim,
+		"rowAttributeMayBeAbsent:claims.bareBehind.expr lookup.tier.limits" + fails + claim,
+		"rowAttributeMayBeAbsent:claims.bareInside.when lookup.tier.limits" + fails + claim,
+		"rowAttributeMayBeAbsent:claims.defaultRows.expr lookup.rows.pk" + fails + claim,
+		"rowAttributeMayBeAbsent:claims.defaults.expr lookup.partial.pk" + fails + claim,
+		"rowAttributeMayBeAbsent:claims.dynamic.expr lookup.tier.extra" + fails + claim,
+		"rowAttributeMayBeAbsent:claims.index.expr lookup.seats.product" + fails + claim,
+		"rowAttributeMayBeAbsent:claims.loop.expr lookup.seats.product" + fails + claim,
+		"rowAttributeMayBeAbsent:claims.loopInside.expr lookup.seats.limits" + fails + claim,
+		"rowAttributeMayBeAbsent:claims.nested.inner.expr lookup.tier.plan" + fails + claim,
+		`rowAttributeMayBeAbsent:claims.quoted.expr lookup.tier["e-mail"]` + fails + claim,
+		"rowAttributeMayBeAbsent:claims.testedBehind.expr lookup.tier.limits" + fails + claim,
+		"rowAttributeMayBeAbsent:claims.testedBehind.expr lookup.tier.limits" + fails + claim,
+		"rowAttributeMayBeAbsent:claims.unlike.expr lookup.partial.plan" + fails + claim,
+		"rowAttributeMayBeAbsent:scopes.add.0.when lookup.tier.plan" + fails,
+		"rowAttributeMayBeAbsent:suppress.0.when lookup.tier.plan" + fails,
+	})
 }
 
 func TestTheShippedLookupsMeanTheSame(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v4"
 
@@ -105,6 +106,15 @@ func (d *decoder) flag(n *yaml.Node, path string) bool {
 		d.fail(n, path, "must be true or false, found %s", describe(n))
 	}
 	return strings.EqualFold(n.Value, "true")
+}
+
+// day is the first moment of a day in UTC. It needs no quotes.
+func (d *decoder) day(n *yaml.Node, path string) time.Time {
+	day, err := time.Parse(time.DateOnly, n.Value)
+	if err != nil {
+		d.fail(n, path, "must be a day in UTC, such as 2027-04-01, found %s", describe(n))
+	}
+	return day
 }
 
 func (d *decoder) items(n *yaml.Node, path string, visit func(path string, n *yaml.Node)) {

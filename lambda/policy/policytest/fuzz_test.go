@@ -17,6 +17,7 @@ func FuzzLoad(f *testing.F) {
 		f.Add(text)
 	}
 	f.Add([]byte("users: &u {a: &a {want: {access: &b {a: [*b, 1.5, .inf, 1e300, null]}}}, b: *a}"))
+	f.Add([]byte("users: {a: {}}\nauthorizers: {Docs: {GET /big: [{as: a, token: id, at: 2027-04-01, invalid: true}, {claims: {token_use: id}, deny: [a]}]}}"))
 	f.Add([]byte(`authorizers: {Docs: {"ANY /{a}/{b+}": [{claims: {scope: 1}, path: "/x/y?%", deny: [a]}]}}`))
 	p, err := policy.Parse("claims.yaml", []byte(shop))
 	if err != nil {

@@ -48,12 +48,27 @@
 // cognito:groups). Its other fields are method, path, pathParameters, queryParameters, headers and sourceIp, completed as
 // [Complete] says. allow: true, or deny with the messages of all rules that are not met, in the policy's order.
 //
+// # ID tokens
+//
+// token: id makes a user send the ID token instead of the access token; claims are those of an ID token when their
+// token_use is id. Where the policy's idTokens accept none, the answer is invalid: true, and no rule is asked. Whether they
+// do depends on the day, in UTC, that at names. Without it the request is made before the day on which idTokens end,
+// whichever that is: no case depends on when it is run.
+//
+//	authorizers:
+//	  Documents:
+//	    GET /documents:                          # with idTokens: {until: 2027-04-01, routes: [GET /documents]}
+//	      - {as: owner, token: id, at: 2027-03-31, allow: true}
+//	      - {as: owner, token: id, at: 2027-04-01, invalid: true}
+//	      - {as: outsider, token: id, deny: [members only]}
+//
 // # Compatibility
 //
 // Case files that work today work tomorrow, within a major version. The texts of failures are for people and may change.
 package policytest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -61,6 +76,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v4"
 
@@ -423,14 +439,35 @@ func (l *loader) authorizer(name string, k, n *yaml.Node) {
 }
 
 var requestKeys = []string{
-	"name", "as", "claims", "method", "path", "pathParameters", "queryParameters", "headers", "sourceIp", "allow", "deny",
+	"name", "as", "token", "claims", "at", "method", "path", "pathParameters", "queryParameters", "headers", "sourceIp",
+	"allow", "deny", "invalid",
+}
+
+// verdict is what a request must get. The zero value is to be allowed.
+type verdict struct {
+	deny    []string
+	invalid bool // the token is
+}
+
+func (v verdict) String() string {
+	switch {
+	case v.invalid:
+		return "invalid token" // and the rules are not asked
+	case len(v.deny) > 0:
+		return "deny: " + quoted(v.deny)
+	default:
+		return "allow"
+	}
 }
 
 func (l *loader) request(authorizer string, checker *program.Checker, route, path string, n *yaml.Node) {
 	request := program.Request{RouteKey: route, Params: l.params}
 	var name string
-	var as, deny []string
+	var as []string
+	var idToken bool
 	var claims map[string]any
+	var at time.Time
+	var want verdict
 	given := map[string]*yaml.Node{}
 	before := len(l.problems)
 	l.entries(n, path, requestKeys, func(key string, k, v *yaml.Node) {
@@ -448,8 +485,14 @@ func (l *loader) request(authorizer string, checker *program.Checker, route, pat
 			for _, user := range as {
 				l.knownUser(k, path, user)
 			}
+		case "token":
+			if idToken = v.Value == "id"; !idToken && v.Value != "access" {
+				l.fail(v, path, "must be access or id, found %s", describe(v))
+			}
 		case "claims":
 			claims = l.payload(v, path)
+		case "at":
+			at = l.day(v, path)
 		case "method":
 			request.Method = l.text(v, path)
 		case "path":
@@ -467,8 +510,12 @@ func (l *loader) request(authorizer string, checker *program.Checker, route, pat
 				l.fail(k, path, "must be true; for a refusal, give deny with its messages")
 			}
 		case "deny":
-			if deny = l.texts(v, path); len(deny) == 0 {
+			if want.deny = l.texts(v, path); len(want.deny) == 0 {
 				l.fail(k, path, "has no messages; give those of the rules that are not met")
+			}
+		case "invalid":
+			if want.invalid = l.flag(v, path); !want.invalid {
+				l.fail(k, path, "must be true; for a token that is accepted, give allow or deny")
 			}
 		}
 	})
@@ -478,14 +525,28 @@ func (l *loader) request(authorizer string, checker *program.Checker, route, pat
 	if (given["as"] == nil) == (given["claims"] == nil) {
 		l.fail(n, path, "needs either as, a user, or claims, a token's payload")
 	}
-	if (given["allow"] == nil) == (given["deny"] == nil) {
-		l.fail(n, path, "needs either allow: true or deny: [messages]")
+	if given["claims"] != nil && given["token"] != nil {
+		l.fail(given["token"], child(path, "token"), "goes with as; of claims, token_use tells which token they are; remove it")
+	}
+	for _, who := range as {
+		if tokens := l.users[who].tokens; idToken && tokens.Access != nil && tokens.ID == nil {
+			l.fail(given["token"], child(path, "token"), "user %q is a machine and has no ID token", who)
+		}
+	}
+	if verdicts := slices.DeleteFunc([]string{"allow", "deny", "invalid"}, func(key string) bool { return given[key] == nil }); len(verdicts) != 1 {
+		l.fail(n, path, "needs one of allow: true, deny: [messages] and invalid: true, found %s", cmp.Or(quoted(verdicts), "none"))
 	}
 	request, err := Complete(request)
 	if err != nil {
 		l.fail(n, path, "%v", err)
 	}
 	title := func(who string) string {
+		if name == "" && idToken {
+			who += " with an ID token"
+		}
+		if name == "" && given["at"] != nil {
+			who += " on " + at.Format(time.DateOnly)
+		}
 		switch {
 		case name != "" && len(as) > 1:
 			who = name + " " + who
@@ -495,7 +556,7 @@ func (l *loader) request(authorizer string, checker *program.Checker, route, pat
 		return authorizer + "/" + route + "/" + who
 	}
 	if claims != nil {
-		l.add(title("claims"), n, func() []string { return l.decide(checker, claims, request, deny) })
+		l.add(title("claims"), n, func() []string { return l.decide(checker, claims, request, at, want) })
 	}
 	for _, who := range as {
 		l.add(title(who), n, func() []string {
@@ -503,7 +564,11 @@ func (l *loader) request(authorizer string, checker *program.Checker, route, pat
 			if u.tokens.Access == nil {
 				return []string{fmt.Sprintf("user %q gets no token, see users/%s", who, who)}
 			}
-			return l.decide(checker, u.tokens.Access, request, deny)
+			payload := u.tokens.Access
+			if idToken {
+				payload = u.tokens.ID
+			}
+			return l.decide(checker, payload, request, at, want)
 		})
 	}
 }
@@ -521,7 +586,8 @@ func (l *loader) knownUser(at *yaml.Node, path, name string) {
 	}
 }
 
-// payload is a token's payload. Names that only rules use are refused, since nothing would read them there.
+// payload is a token's payload. Names that only rules use are refused, since nothing would read them there, and so is what
+// makes a verifier refuse an ID token.
 func (l *loader) payload(n *yaml.Node, path string) map[string]any {
 	o := l.object(n, path)
 	for _, c := range []struct{ name, instead string }{
@@ -532,28 +598,43 @@ func (l *loader) payload(n *yaml.Node, path string) map[string]any {
 			l.fail(n, child(path, c.name), "a token has no claim %q; it has %s", c.name, c.instead)
 		}
 	}
+	for _, name := range []string{"scope", "client_id"} {
+		if _, ok := o[name]; ok && o["token_use"] == "id" {
+			l.fail(n, child(path, name), "an ID token has no claim %q; remove it, or make token_use \"access\"", name)
+		}
+	}
 	return o
 }
 
-// decide lists how the decision differs from what is wanted: allow when deny is nil.
-func (l *loader) decide(checker *program.Checker, claims map[string]any, request program.Request, deny []string) []string {
-	decision := checker.Check(claims, request)
-	var messages []string
+// decide lists how the decision differs from what is wanted.
+func (l *loader) decide(checker *program.Checker, payload map[string]any, request program.Request, at time.Time, want verdict) []string {
+	decision, invalid := Decide(checker, payload, request, at)
+	got := verdict{invalid: invalid}
 	for _, r := range decision.Reasons {
-		messages = append(messages, r.Message)
+		if !invalid {
+			got.deny = append(got.deny, r.Message)
+		}
 	}
-	if slices.Equal(messages, deny) {
+	if got.invalid == want.invalid && slices.Equal(got.deny, want.deny) {
 		return nil
 	}
-	verdict := func(messages []string) string {
-		if len(messages) == 0 {
-			return "allow"
-		}
-		return "deny: " + quoted(messages)
+	out := []string{"got  " + got.String(), "want " + want.String()}
+	if invalid {
+		out[0] += ": " + quoted([]string{decision.Reasons[0].Message})
 	}
-	out := []string{"got  " + verdict(messages), "want " + verdict(deny)}
+	if payload["token_use"] == "id" {
+		out = append(out, "("+idTokens(checker, request.RouteKey)+")")
+	}
 	if routes := checker.Routes(); !slices.Contains(routes, request.RouteKey) {
 		out = append(out, fmt.Sprintf("(the policy has no rules of its own for route %q%s)", request.RouteKey, policy.DidYouMean(request.RouteKey, routes)))
 	}
 	return out
+}
+
+// idTokens says how long ID tokens are accepted on a route.
+func idTokens(checker *program.Checker, route string) string {
+	if !checker.AcceptsIDToken(route, time.Time{}) {
+		return "the policy's idTokens never accept one here"
+	}
+	return "the policy's idTokens refuse them here from " + checker.IDTokensUntil().Format(time.DateOnly) + " on"
 }

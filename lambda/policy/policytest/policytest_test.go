@@ -228,13 +228,113 @@ authorizers:
 `), "")
 }
 
+const sunset = `
+claims: {company: {attribute: "custom:company", tokens: [access, id]}, kind: {value: id token, tokens: [id]}}
+suppress: [{claim: email, tokens: [id]}]
+authorizers:
+  Docs:
+    default: [{rule: "claims.token_use == 'id' || 'docs/read' in claims.scopes", message: no scope}]
+    routes:
+      GET /docs: [{rule: "claims.?company.orValue('') == 'acme'", message: acme only}]
+      PUT /docs: [{rule: "'docs/write' in claims.scopes", message: read only}]
+      GET /me: [{rule: "!claims.is_machine && claims.groups.size() > 0", message: no groups}]
+    idTokens: {until: 2027-04-01, routes: [GET /docs, GET /me]}
+  Everywhere: {routes: {GET /docs: [{rule: "true"}]}, idTokens: {until: 2027-04-01}}
+  Never: {routes: {GET /docs: [{rule: "true"}]}}
+`
+
+// The kind of token and the day are all that idTokens depend on; the rules are those of the route, on the token's claims.
+func TestIDTokens(t *testing.T) {
+	t.Parallel()
+	const users = `
+users:
+  ann: {attributes: {"custom:company": acme}, groups: [a], scopes: [docs/read, docs/write]}
+  bob: {attributes: {"custom:company": globex}}
+  job: {machine: true, scopes: [docs/read]}
+authorizers:
+`
+	program := mustCompile(t, sunset)
+	equal(t, "failures", run(t, program, users+`
+  Docs:
+    GET /docs:
+      - {as: ann, token: id, at: 2027-03-31, allow: true}
+      - {as: ann, token: id, at: "2027-04-01", invalid: true}
+      - {as: [ann, bob], token: id, at: 9999-12-31, invalid: true}
+      - {as: ann, token: id, allow: true} # before that day, whichever it is
+      - {as: bob, token: id, at: 2027-03-31, deny: [acme only]}
+      - {as: ann, token: access, at: 2027-04-01, allow: true}
+      - {as: bob, at: 2027-04-01, deny: [no scope, acme only]}
+      - {as: job, deny: [acme only]}
+      - {claims: {token_use: id, company: acme}, at: 0001-01-01, allow: true}
+      - {claims: {token_use: id, company: acme}, at: 2027-04-01, invalid: true}
+      - {claims: {company: acme, token_use: access}, at: 2027-04-01, deny: [no scope]}
+    PUT /docs:
+      - {as: ann, allow: true}
+      - {as: ann, token: id, at: 2027-03-31, invalid: true}
+    GET /me:
+      - {as: ann, token: id, allow: true}
+      - {as: bob, token: id, deny: [no groups]}
+    GET /other: [{as: ann, token: id, invalid: true}]
+  Everywhere:
+    GET /docs: [{as: bob, token: id, allow: true}]
+    GET /other:
+      - {as: bob, token: id, deny: ['no rule covers route "GET /other"']}
+      - {as: bob, token: id, at: 2027-04-01, invalid: true}
+  Never:
+    GET /docs: [{as: bob, token: id, invalid: true}, {as: bob, token: id, at: 0001-01-01, invalid: true}, {as: bob, allow: true}]
+`), "")
+
+	const words = `token_use: this is an ID token, which proves who signed in and grants nothing; send the access token`
+	equal(t, "failures", run(t, program, users+`
+  Docs:
+    GET /docs:
+      - {as: ann, token: id, at: 2027-04-01, allow: true}
+      - {as: bob, token: id, at: 2027-03-31, invalid: true}
+      - {name: late, as: [ann, bob], token: id, at: 2027-04-01, deny: [acme only]}
+      - {as: ann, invalid: true}
+    PUT /docs: [{as: ann, token: id, allow: true}]
+    GET /me: [{claims: {token_use: id}, at: 2027-04-02, allow: true}]
+`), `cases.yaml:10:9: Docs/GET /docs/ann with an ID token on 2027-04-01
+    got  invalid token: "`+words+`"
+    want allow
+    (the policy's idTokens refuse them here from 2027-04-01 on)
+cases.yaml:11:9: Docs/GET /docs/bob with an ID token on 2027-03-31
+    got  deny: "acme only"
+    want invalid token
+    (the policy's idTokens refuse them here from 2027-04-01 on)
+cases.yaml:12:9: Docs/GET /docs/late ann
+    got  invalid token: "`+words+`"
+    want deny: "acme only"
+    (the policy's idTokens refuse them here from 2027-04-01 on)
+cases.yaml:12:9: Docs/GET /docs/late bob
+    got  invalid token: "`+words+`"
+    want deny: "acme only"
+    (the policy's idTokens refuse them here from 2027-04-01 on)
+cases.yaml:13:9: Docs/GET /docs/ann
+    got  allow
+    want invalid token
+cases.yaml:14:17: Docs/PUT /docs/ann with an ID token
+    got  invalid token: "`+words+`"
+    want allow
+    (the policy's idTokens never accept one here)
+cases.yaml:15:15: Docs/GET /me/claims on 2027-04-02
+    got  invalid token: "`+words+`"
+    want allow
+    (the policy's idTokens refuse them here from 2027-04-01 on)`)
+
+	_, err := Load(program, "cases.yaml", []byte(users+`
+  Docs: {GET /docs: [{as: [ann, job], token: id, invalid: true}]}
+`))
+	equal(t, "problems", err.Error(), `cases.yaml:8:46: authorizers.Docs["GET /docs"][0].token: user "job" is a machine and has no ID token`)
+}
+
 const lookups = `
 lookups:
   tier: {table: subscriptions, key: {pk: user.name, sk: "1"}, type: {plan: string}, onMissing: {default: {plan: free}}}
   seats: {table: subscriptions, index: by-tenant, key: {tenant: "user.attributes[?'custom:tenant']"}, limit: 2, type: {product: string}, onMissing: omit, onError: omit}
 claims:
-  plan: {expr: lookup.tier.plan}
-  seats: {expr: "lookup.?seats.orValue([]).map(s, s.product)"}
+  plan: {expr: lookup.tier.?plan}
+  seats: {expr: "lookup.?seats.orValue([]).map(s, has(s.product), s.product)"}
   entitlements: {code: true, type: list(string), tokens: [access, id]}
   level: {code: true, type: int, required: true}
 authorizers: {A: {default: [{rule: "'export' in claims.?entitlements.orValue([])", message: no export}]}}
@@ -330,16 +430,40 @@ authorizers:
     "GET": [{as: ann, allow: true}]
 `, `cases.yaml:6:10: authorizers.Docs["GET /"][0].as: there is no user "an" (did you mean "ann"?); there are "ann", "bad"
 cases.yaml:7:10: authorizers.Docs["GET /"][1].as: user "bad" is refused and has no token
-cases.yaml:8:9: authorizers.Docs["GET /"][2]: needs either allow: true or deny: [messages]
+cases.yaml:8:9: authorizers.Docs["GET /"][2]: needs one of allow: true, deny: [messages] and invalid: true, found "allow", "deny"
 cases.yaml:9:9: authorizers.Docs["GET /"][3]: needs either as, a user, or claims, a token's payload
-cases.yaml:9:9: authorizers.Docs["GET /"][3]: needs either allow: true or deny: [messages]
+cases.yaml:9:9: authorizers.Docs["GET /"][3]: needs one of allow: true, deny: [messages] and invalid: true, found none
 cases.yaml:10:19: authorizers.Docs["GET /"][4].allow: must be true; for a refusal, give deny with its messages
 cases.yaml:11:19: authorizers.Docs["GET /"][5].deny: has no messages; give those of the rules that are not met
 cases.yaml:12:9: authorizers.Docs["GET /"][6]: path "/x" does not belong to route "GET /"
 cases.yaml:13:18: authorizers.Docs["GET /"][7].claims.scopes: a token has no claim "scopes"; it has "scope", one string with a blank between scopes
 cases.yaml:13:18: authorizers.Docs["GET /"][7].claims.groups: a token has no claim "groups"; it has "cognito:groups"
-cases.yaml:14:10: authorizers.Docs["GET /"][8]: unknown key "ass" (did you mean "as"?); allowed are "name", "as", "claims", "method", "path", "pathParameters", "queryParameters", "headers", "sourceIp", "allow", "deny"
+cases.yaml:14:10: authorizers.Docs["GET /"][8]: unknown key "ass" (did you mean "as"?); allowed are "name", "as", "token", "claims", "at", "method", "path", "pathParameters", "queryParameters", "headers", "sourceIp", "allow", "deny", "invalid"
 cases.yaml:15:13: authorizers.Docs.GET[0]: "GET" is no route key; write a method in capitals and a path, such as "GET /documents/{id}", or "$default"`},
+		{"ID tokens", `params: {stage: a}
+users: {ann: {attributes: {"custom:company": x}}, job: {machine: true}}
+authorizers:
+  Docs:
+    "GET /":
+      - {as: ann, token: refresh, invalid: true}
+      - {as: ann, token: [id], at: tomorrow, invalid: false}
+      - {as: ann, token: id, at: 2027-04-01T00:00:00Z, deny: [x], invalid: true}
+      - {as: ann, at: {}, allow: true, deny: [x], invalid: true}
+      - {as: ann, at: 2027-02-29, allow: true}
+      - {claims: {token_use: id, scope: a, client_id: b}, token: id, allow: true}
+      - {claims: {token_use: id}, token: id, invalid: true}
+      - {as: [ann], token: id, invalid: true, allow: true}
+`, `cases.yaml:6:26: authorizers.Docs["GET /"][0].token: must be access or id, found the string "refresh"
+cases.yaml:7:26: authorizers.Docs["GET /"][1].token: must be access or id, found a list
+cases.yaml:7:36: authorizers.Docs["GET /"][1].at: must be a day in UTC, such as 2027-04-01, found the string "tomorrow"
+cases.yaml:7:46: authorizers.Docs["GET /"][1].invalid: must be true; for a token that is accepted, give allow or deny
+cases.yaml:8:34: authorizers.Docs["GET /"][2].at: must be a day in UTC, such as 2027-04-01, found 2027-04-01T00:00:00Z
+cases.yaml:9:23: authorizers.Docs["GET /"][3].at: must be a day in UTC, such as 2027-04-01, found a mapping
+cases.yaml:10:23: authorizers.Docs["GET /"][4].at: must be a day in UTC, such as 2027-04-01, found the string "2027-02-29"
+cases.yaml:11:18: authorizers.Docs["GET /"][5].claims.scope: an ID token has no claim "scope"; remove it, or make token_use "access"
+cases.yaml:11:18: authorizers.Docs["GET /"][5].claims.client_id: an ID token has no claim "client_id"; remove it, or make token_use "access"
+cases.yaml:12:42: authorizers.Docs["GET /"][6].token: goes with as; of claims, token_use tells which token they are; remove it
+cases.yaml:13:9: authorizers.Docs["GET /"][7]: needs one of allow: true, deny: [messages] and invalid: true, found "allow", "invalid"`},
 		{"no users", "params: {stage: a}\nauthorizers: {Docs: {\"GET /\": [{as: x, allow: true}]}}", `cases.yaml:2:33: authorizers.Docs["GET /"][0].as: there is no user "x"; the file has no users`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

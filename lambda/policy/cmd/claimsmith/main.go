@@ -16,6 +16,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/claimsmith/claimsmith/lambda/policy"
 	"github.com/claimsmith/claimsmith/lambda/policy/policytest"
@@ -57,7 +58,7 @@ var commands = []command{
 	{"mint", "FILE --event EVENT.json", "show the tokens that a sign-in gets",
 		"EVENT.json is a pre token generation event, as AWS documents it or as Cognito sends it. The tokens are what\nCognito makes of the policy's answer. Times and the ids of tokens are made up.\nThe answer is no when the policy refuses to issue tokens.", 1, (*tool).mint},
 	{"decide", "FILE --token CLAIMS.json --route \"GET /x\"", "say whether a request is allowed, and if not, why",
-		"CLAIMS.json is an access token's payload, such as mint --token access writes. Nothing is verified: no signature,\nno issuer, no expiry. The answer is no when the request is denied.", 1, (*tool).decide},
+		"CLAIMS.json is a token's payload, such as mint --token access writes. Of an ID token (mint --token id), which has\ntoken_use id, it is said whether the policy's idTokens accept it. Nothing else is verified: no signature, no issuer,\nno expiry. The answer is no when the request is denied.", 1, (*tool).decide},
 	{"test", "FILE CASES.yaml", "run a table of examples",
 		"CASES.yaml is a case file, see the Go package policytest. The answer is no when a case fails.", 2, (*tool).test},
 	{"explain", "FILE", "describe a policy on one page",
@@ -406,8 +407,15 @@ func writeReasons(w io.Writer, reasons []program.Reason) {
 }
 
 func (t *tool) decide() func([]string) error {
-	token := t.flags.String("token", "", "the access token's payload, a JSON `FILE`; required")
+	token := t.flags.String("token", "", "the token's payload, a JSON `FILE`; required")
 	authorizer := t.flags.String("authorizer", "", "the `NAME` of the policy's authorizer; default: the only one")
+	var at time.Time
+	t.flags.Func("at", "the `DAY` of the request in UTC, such as 2027-04-01, on which idTokens may have ended; default: before they end", func(text string) (err error) {
+		if at, err = time.Parse(time.DateOnly, text); err != nil {
+			return errors.New("write a day, such as 2027-04-01")
+		}
+		return nil
+	})
 	var r program.Request
 	t.flags.StringVar(&r.RouteKey, "route", "", "the API's route `KEY`, such as \"GET /documents/{id}\"; required")
 	t.flags.StringVar(&r.Path, "path", "", "the request's `PATH`, a query string included; default: the route's, if it has no parameters")
@@ -447,17 +455,27 @@ func (t *tool) decide() func([]string) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", *token, err)
 		}
-		decision := checker.Check(claims, request)
+		decision, invalid := policytest.Decide(checker, claims, request, at)
+		until := "" // as the authorizer logs it; without --at the day may be over
+		if claims["token_use"] == "id" && !invalid {
+			until = checker.IDTokensUntil().Format(time.DateOnly)
+		}
 		switch {
 		case t.json:
 			t.writeJSON(struct {
-				Allowed    bool             `json:"allowed"`
-				Authorizer string           `json:"authorizer"`
-				Route      string           `json:"route"`
-				Reasons    []program.Reason `json:"reasons"`
-			}{decision.Allowed, name, request.RouteKey, append([]program.Reason{}, decision.Reasons...)})
+				Allowed       bool             `json:"allowed"`
+				Authorizer    string           `json:"authorizer"`
+				Route         string           `json:"route"`
+				Reasons       []program.Reason `json:"reasons"`
+				IDTokensUntil string           `json:"idTokensUntil,omitempty"`
+			}{decision.Allowed, name, request.RouteKey, append([]program.Reason{}, decision.Reasons...), until})
+		case decision.Allowed && until != "":
+			fmt.Fprintf(t.stdout, "allow; ID tokens are refused from %s on\n", until)
 		case decision.Allowed:
 			fmt.Fprintln(t.stdout, "allow")
+		case invalid:
+			fmt.Fprintln(t.stdout, "invalid token:")
+			writeReasons(t.stdout, decision.Reasons)
 		default:
 			fmt.Fprintln(t.stdout, "deny:")
 			writeReasons(t.stdout, decision.Reasons)
