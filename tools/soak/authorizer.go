@@ -290,8 +290,8 @@ func (s *authorizerSoak) sign(stranger *rsa.PrivateKey) (published []keySet) {
 			"with trailing data":       s.pool.Sign(header, claims(nil)+"{}"),
 			"with 2,000 levels":        s.pool.Sign(header, strings.Replace(claims(nil), `{`, `{"x":`+strings.Repeat("[", 2000)+strings.Repeat("]", 2000)+`,`, 1)),
 			"of 20 KB":                 s.pool.Sign(header, claims(map[string]any{"x": strings.Repeat("x", 15_000)})),
-			"of 1 MB":                  head + "." + strings.Repeat("A", 1<<20) + "." + signature,
-			"of 1 MB of dots":          strings.Repeat(".", 1<<20),
+			"of 256 KB":                head + "." + strings.Repeat("A", 256<<10) + "." + signature,
+			"of 256 KB of dots":        strings.Repeat(".", 256<<10),
 			"of one letter":            "x",
 			"padded":                   good + "==",
 			"with a line break":        head + "." + body[:8] + "\n" + body[8:] + "." + signature,
@@ -313,7 +313,7 @@ func (s *authorizerSoak) sign(stranger *rsa.PrivateKey) (published []keySet) {
 		}
 	}
 	s.kinds = slices.DeleteFunc(slices.Sorted(maps.Keys(s.bad)), func(kind string) bool {
-		return kind == madeUp || strings.HasPrefix(kind, "of 1 MB")
+		return kind == madeUp || strings.HasPrefix(kind, "of 256 KB")
 	})
 	return published
 }
@@ -364,7 +364,7 @@ func (s *authorizerSoak) next() call {
 	case n < 92:
 		return s.call(madeUp, &s.bad[madeUp][0], route, api)
 	case n == 92:
-		return bad("of 1 MB")
+		return bad("of 256 KB")
 	case n == 93:
 		return s.call("no token", &ticket{want: invalid}, route, api)
 	case n == 94:
