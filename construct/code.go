@@ -55,9 +55,9 @@ func GoCode(scope constructs.Construct, pkg string, arch awslambda.Architecture)
 	return codeFromFiles(scope, label, built[label])
 }
 
-// Program is what one of the construct's functions runs: [GoMain] or [Binary]. The policy is put beside it as
-// policy.json, and its environment is that of Claimsmith's own programs: its main calls pretoken.Start or apigw.Start, which
-// need both, with hooks of its own.
+// Program is what one of the construct's functions runs: [GoMain] or [Binary]. The compiled policy is put beside it as
+// program.json, and the policy as policy.json for those who want to read it. Its environment is that of Claimsmith's own
+// programs: its main calls pretoken.Start or apigw.Start, which need it and program.json, with hooks of its own.
 type Program interface {
 	// bootstrap is the program for that GOARCH. cache is a folder for what was built.
 	bootstrap(cache, arch string) (gobuild.File, error)
@@ -75,7 +75,8 @@ func GoMain(pkg string) Program { return goMain(pkg) }
 //	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 GOWORK=off go build -C "$dir" -o "$PWD/dist/" -trimpath -tags lambda.norpc \
 //		./lambda/claims ./lambda/claimslookup ./lambda/authorizer
 //
-// They must be those of the Claimsmith version that the app requires. A policy with lookups needs claimslookup.
+// They must be those of the Claimsmith version that the app requires; one that does not know the form of program.json does
+// not start. A policy with lookups needs claimslookup.
 func Binary(path string) Program { return binary(path) }
 
 type goMain string
