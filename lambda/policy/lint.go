@@ -49,8 +49,8 @@ func (p *Compiled) Warnings() []Problem {
 		if !omits[strings.TrimSuffix(strings.TrimSuffix(path, ".expr"), ".when")] {
 			l.bare(path, e)
 			l.bareInRow(path, e, guards[path])
+			l.absent(path, e, "lookup", 2, "%s may be absent, and this then fails; read it with .? and orValue, or look it up with onMissing and onError other than omit, and without when")
 		}
-		l.absent(path, e, "lookup", 2, "%s may be absent, and this then fails; read it with .? and orValue, or look it up with onMissing and onError other than omit, and without when")
 		if e.isBool() && strings.HasSuffix(path, ".when") && !l.mayHold(p.mint, e, nil) {
 			l.warnAt("neverTrue:"+inID(path), path, e, 1, 1, "can never be true")
 		}

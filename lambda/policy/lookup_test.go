@@ -193,6 +193,7 @@ lookups:
   tenant: {table: t, key: {pk: "client.metadata[?'tenant']"}, type: {id: string}}
 claims:
   bare: {expr: lookup.tier.plan}
+  omitted: {expr: lookup.tier.plan, onError: omit}
   tested: {expr: "has(lookup.tier) ? lookup.tier.plan : 'free'"}
   optional: {expr: "lookup.?tier.?plan"}
   tenant: {expr: lookup.tenant.id}
