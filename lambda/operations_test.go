@@ -55,7 +55,7 @@ func TestFieldsOfTheLogAreDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	mint := pretoken.Handler{Program: compiled.Program, Logger: logger, Lookup: func(context.Context, []program.LookupRequest) map[string]program.Found {
+	mint := pretoken.Handler{Program: &compiled.Program, Logger: logger, Lookup: func(context.Context, []program.LookupRequest) map[string]program.Found {
 		return map[string]program.Found{"tier": {Problem: "throttled"}}
 	}}
 	for _, event := range []string{

@@ -75,7 +75,7 @@ claims:
 	var log bytes.Buffer
 	var counts string
 	h := &pretoken.Handler{
-		Program: compiled.Program, Lookup: fetcher.Fetch, Logger: slog.New(slog.NewJSONHandler(&log, nil)),
+		Program: &compiled.Program, Lookup: fetcher.Fetch, Logger: slog.New(slog.NewJSONHandler(&log, nil)),
 		Observe: func(o pretoken.Observation) { counts = fmt.Sprint(o.Outcome, " ", o.LookupFailures, " ", o.Omitted) },
 	}
 	if c.hook != nil {

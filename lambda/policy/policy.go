@@ -16,6 +16,7 @@ package policy
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 
 	"github.com/claimsmith/claimsmith/lambda/internal/contract"
@@ -23,10 +24,10 @@ import (
 )
 
 // Compiled is a compiled policy: the program that the functions run, and what tools want to know of the policy. It is safe
-// for concurrent use. The zero value is of no use.
+// for concurrent use. The zero value mints nothing and has no checkers.
 type Compiled struct {
 	// Program is what the functions run, and runs here as it does there.
-	*program.Program
+	program.Program
 
 	contract *contract.Policy
 	document []byte
@@ -57,10 +58,11 @@ func Compile(p *Policy) (*Compiled, error) {
 	}
 	out.source, out.warnings = p.source, c.warnings
 	out.contract = out.travelling(p.Params)
-	var err error
-	if out.Program, err = program.New(out.contract); err != nil {
+	prog, err := program.New(out.contract)
+	if err != nil {
 		return nil, err
 	}
+	out.Program = *prog
 	return out, nil
 }
 
@@ -68,6 +70,9 @@ func Compile(p *Policy) (*Compiled, error) {
 // [Compiled.MarshalJSON], for those who look at the function and want to know what it enforces. Equal policies give equal
 // bytes.
 func (p *Compiled) Files() (map[string][]byte, error) {
+	if p.contract == nil {
+		return nil, errors.New("a policy that was not compiled has no files")
+	}
 	travelling, err := json.Marshal(p.contract)
 	if err != nil {
 		return nil, err

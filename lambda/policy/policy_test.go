@@ -29,11 +29,12 @@ func mustCompile(t testing.TB, text string) *Compiled {
 // deployed is the policy with the program that a function gets, so that what is tested holds for what is shipped.
 func deployed(t testing.TB, prog *Compiled) *Compiled {
 	t.Helper()
-	out := *prog
-	var err error
-	if out.Program, err = program.Load(files(t, prog)); err != nil {
+	loaded, err := program.Load(files(t, prog))
+	if err != nil {
 		t.Fatal(err)
 	}
+	out := *prog
+	out.Program = *loaded
 	return &out
 }
 
@@ -233,5 +234,16 @@ func TestClaimFields(t *testing.T) {
 	t.Parallel()
 	if want := fieldNames(claimType); !slices.Equal(slices.Sorted(slices.Values(want)), contract.ClaimFields) {
 		t.Errorf("got %q, want %q", contract.ClaimFields, want)
+	}
+}
+
+func TestAPolicyThatWasNotCompiled(t *testing.T) {
+	t.Parallel()
+	var p Compiled
+	if _, ok := p.Checker("A"); ok || p.Warnings() != nil || len(p.Explain().Claims) > 0 || len(p.Mint(program.SignIn{}).Access) > 0 {
+		t.Error("it has something to say")
+	}
+	if _, err := p.Files(); err == nil {
+		t.Error("it has files")
 	}
 }

@@ -24,7 +24,7 @@ func ExampleHandler() {
 		fmt.Println(err)
 		return
 	}
-	handler := &pretoken.Handler{Program: compiled.Program, Logger: slog.New(slog.DiscardHandler)}
+	handler := &pretoken.Handler{Program: &compiled.Program, Logger: slog.New(slog.DiscardHandler)}
 
 	for _, attributes := range []string{`{"custom:company_id": "acme"}`, `{}`} {
 		answer, err := handler.Invoke(context.Background(), []byte(`{"request": {"userAttributes": `+attributes+`}, "response": {}}`))
@@ -100,7 +100,7 @@ func ExampleHook() {
 	if err != nil {
 		panic(err)
 	}
-	handler := pretoken.Handler{Program: compiled.Program, Hooks: []pretoken.Hook{entitlements(service.URL)}, Logger: slog.New(slog.DiscardHandler)}
+	handler := pretoken.Handler{Program: &compiled.Program, Hooks: []pretoken.Hook{entitlements(service.URL)}, Logger: slog.New(slog.DiscardHandler)}
 	for _, sub := range []string{"owner", "locked"} {
 		answer, err := handler.Invoke(context.Background(), []byte(`{"request": {"userAttributes": {"sub": "`+sub+`"}}}`))
 		var event struct{ Response json.RawMessage }

@@ -37,7 +37,7 @@ func handler(t testing.TB, text string, log *bytes.Buffer) *Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Handler{Program: compiled.Program, Params: map[string]string{"stage": "prod"}, Logger: slog.New(slog.NewJSONHandler(log, nil))}
+	return &Handler{Program: &compiled.Program, Params: map[string]string{"stage": "prod"}, Logger: slog.New(slog.NewJSONHandler(log, nil))}
 }
 
 func fixture(t testing.TB, name string) []byte {

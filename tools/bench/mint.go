@@ -13,7 +13,7 @@ import (
 
 // mint is the claim function from the bytes of an event to those of an answer, the log line included.
 func mint(p *policy.Compiled) func(event []byte) ([]byte, error) {
-	handler := &pretoken.Handler{Program: p.Program, Logger: silent()}
+	handler := &pretoken.Handler{Program: &p.Program, Logger: silent()}
 	return func(event []byte) ([]byte, error) { return handler.Invoke(context.Background(), event) }
 }
 

@@ -132,7 +132,7 @@ func Issue(p *policy.Compiled, params map[string]string, tables Tables, event []
 
 // issue does so with rows from anywhere, and with claims for the code's hook to set.
 func issue(p *policy.Compiled, params map[string]string, rows pretoken.LookupFunc, code map[string]any, event []byte) (Tokens, error) {
-	handler := pretoken.Handler{Program: p.Program, Params: params, Lookup: rows}
+	handler := pretoken.Handler{Program: &p.Program, Params: params, Lookup: rows}
 	if names := p.CodeClaims(); len(names) > 0 {
 		handler.Hooks = []pretoken.Hook{func(_ context.Context, _ program.SignIn, out *program.Minted) error {
 			setCode(p, code, out)
