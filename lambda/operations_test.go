@@ -19,7 +19,7 @@ import (
 	"github.com/claimsmith/claimsmith/lambda/apigw"
 	"github.com/claimsmith/claimsmith/lambda/apigw/apigwtest"
 	"github.com/claimsmith/claimsmith/lambda/internal/boot"
-	"github.com/claimsmith/claimsmith/lambda/policy"
+	"github.com/claimsmith/claimsmith/lambda/internal/programtest"
 	"github.com/claimsmith/claimsmith/lambda/pretoken"
 	"github.com/claimsmith/claimsmith/lambda/program"
 	"github.com/claimsmith/claimsmith/lambda/token"
@@ -46,15 +46,7 @@ func TestFieldsOfTheLogAreDocumented(t *testing.T) {
 	var log bytes.Buffer
 	logger := boot.Logger(&log, "TRACE")
 	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "request-1"})
-	p, err := policy.Parse("claims.yaml", []byte(observed))
-	if err != nil {
-		t.Fatal(err)
-	}
-	compiled, err := policy.Compile(p)
-	if err != nil {
-		t.Fatal(err)
-	}
-
+	compiled := programtest.Compile(t, observed)
 	mint := pretoken.Handler{Program: &compiled.Program, Logger: logger, Lookup: func(context.Context, []program.LookupRequest) map[string]program.Found {
 		return map[string]program.Found{"tier": {Problem: "throttled"}}
 	}}

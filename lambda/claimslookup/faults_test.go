@@ -19,7 +19,6 @@ import (
 	"github.com/claimsmith/claimsmith/internal/runtimeapi"
 	"github.com/claimsmith/claimsmith/lambda/internal/programtest"
 	"github.com/claimsmith/claimsmith/lambda/lookup"
-	"github.com/claimsmith/claimsmith/lambda/policy"
 	"github.com/claimsmith/claimsmith/lambda/pretoken"
 	"github.com/claimsmith/claimsmith/lambda/program"
 )
@@ -61,17 +60,10 @@ func (c faultCase) run(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	document, err := policy.Parse("claims.yaml", []byte(`
+	compiled := programtest.Compile(t, `
 lookups: {tier: {table: subscriptions, key: {pk: "user.attributes.sub"}, type: {plan: string}`+c.policy+`}}
 claims:
-  plan: {expr: "lookup.?tier.?plan"}`+c.extra))
-	if err != nil {
-		t.Fatal(err)
-	}
-	compiled, err := policy.Compile(document)
-	if err != nil {
-		t.Fatal(err)
-	}
+  plan: {expr: "lookup.?tier.?plan"}`+c.extra)
 	var log bytes.Buffer
 	var counts string
 	h := &pretoken.Handler{

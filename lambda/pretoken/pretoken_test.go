@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/claimsmith/claimsmith/lambda/policy"
+	"github.com/claimsmith/claimsmith/lambda/internal/programtest"
 )
 
 const claims = `
@@ -29,15 +29,7 @@ scopes:
 
 func handler(t testing.TB, text string, log *bytes.Buffer) *Handler {
 	t.Helper()
-	p, err := policy.Parse("claims.yaml", []byte(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	compiled, err := policy.Compile(p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &Handler{Program: &compiled.Program, Params: map[string]string{"stage": "prod"}, Logger: slog.New(slog.NewJSONHandler(log, nil))}
+	return &Handler{Program: &programtest.Compile(t, text).Program, Params: map[string]string{"stage": "prod"}, Logger: slog.New(slog.NewJSONHandler(log, nil))}
 }
 
 func fixture(t testing.TB, name string) []byte {

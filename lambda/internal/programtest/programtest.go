@@ -1,4 +1,4 @@
-// Package programtest puts policies where functions find them, for tests.
+// Package programtest compiles policies, and puts them where functions find them, for tests.
 package programtest
 
 import (
@@ -10,9 +10,8 @@ import (
 	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
-// Write writes the program of a policy into a folder, as it lies beside a function's executable, and returns the file's
-// name. The test removes it.
-func Write(t testing.TB, folder, text string) string {
+// Compile compiles a policy, as synth does.
+func Compile(t testing.TB, text string) *policy.Compiled {
 	t.Helper()
 	p, err := policy.Parse("claims.yaml", []byte(text))
 	if err != nil {
@@ -22,12 +21,25 @@ func Write(t testing.TB, folder, text string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := compiled.Files()
+	return compiled
+}
+
+// File is the program of a policy as it is shipped.
+func File(t testing.TB, text string) []byte {
+	t.Helper()
+	files, err := Compile(t, text).Files()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return files[program.File]
+}
+
+// Write writes the program of a policy into a folder, as it lies beside a function's executable, and returns the file's
+// name. The test removes it.
+func Write(t testing.TB, folder, text string) string {
+	t.Helper()
 	file := filepath.Join(folder, program.File)
-	if err := os.WriteFile(file, files[program.File], 0o600); err != nil {
+	if err := os.WriteFile(file, File(t, text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.Remove(file) })

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/claimsmith/claimsmith/lambda/internal/programtest"
 	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
@@ -150,7 +151,7 @@ func TestUntouchedTokens(t *testing.T) {
 		"sub": "s", "email": "e", "email_verified": "true", "phone_number_verified": "false", "cognito:user_status": "CONFIRMED",
 		"identities": `[{"userId": "1"}]`,
 	}, PoolID: "eu-west-1_p"}
-	tokens, err := Issue(mustCompile(t, "{}"), nil, nil, in.Event())
+	tokens, err := Issue(programtest.Compile(t, "{}"), nil, nil, in.Event())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +161,7 @@ func TestUntouchedTokens(t *testing.T) {
 
 func TestIssueFromRecordedEvents(t *testing.T) {
 	t.Parallel()
-	compiled := mustCompile(t, `
+	compiled := programtest.Compile(t, `
 claims:
   company: {attribute: "custom:company_id"}
   legacy: {attribute: email, tokens: [id]}
@@ -187,7 +188,7 @@ groups: {expr: "user.groups.filter(g, g != 'owners')"}
 
 func TestIssueRefusesOmitsAndFails(t *testing.T) {
 	t.Parallel()
-	compiled := mustCompile(t, `claims: {a: {attribute: a, required: true}, b: {attribute: b, as: int, onError: omit}}`)
+	compiled := programtest.Compile(t, `claims: {a: {attribute: a, required: true}, b: {attribute: b, as: int, onError: omit}}`)
 	tokens, err := Issue(compiled, nil, nil, SignIn{}.Event())
 	if want := []program.Reason{{Path: "claims.a", Message: "is required, but the user has no value for it"}}; err != nil || !slices.Equal(tokens.Refusals, want) || tokens.Access != nil {
 		t.Errorf("got %v and %v, want the refusals %v", tokens, err, want)

@@ -8,21 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/claimsmith/claimsmith/lambda/internal/programtest"
 	"github.com/claimsmith/claimsmith/lambda/policy"
 )
-
-func mustCompile(t *testing.T, text string) *policy.Compiled {
-	t.Helper()
-	p, err := policy.Parse("claims.yaml", []byte(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	program, err := policy.Compile(p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return program
-}
 
 func equal(t *testing.T, what, got, want string) {
 	t.Helper()
@@ -75,7 +63,7 @@ func run(t *testing.T, program *policy.Compiled, cases string) string {
 
 func TestPassingTable(t *testing.T) {
 	t.Parallel()
-	equal(t, "failures", run(t, mustCompile(t, shop), `
+	equal(t, "failures", run(t, programtest.Compile(t, shop), `
 params: {stage: prod}
 users:
   ann:
@@ -128,7 +116,7 @@ authorizers:
 
 func TestFailingTable(t *testing.T) {
 	t.Parallel()
-	equal(t, "failures", run(t, mustCompile(t, shop), `
+	equal(t, "failures", run(t, programtest.Compile(t, shop), `
 params: {stage: dev}
 users:
   ann:
@@ -205,14 +193,14 @@ cases.yaml:30:16: Docs/GET /x/what eve
 
 func TestMoreReasonsThanWanted(t *testing.T) {
 	t.Parallel()
-	equal(t, "failures", run(t, mustCompile(t, `claims: {a: {attribute: a, required: true}, b: {attribute: b, required: true}}`),
+	equal(t, "failures", run(t, programtest.Compile(t, `claims: {a: {attribute: a, required: true}, b: {attribute: b, required: true}}`),
 		`users: {u: {want: {refused: [claims.a]}}}`), `cases.yaml:1:9: users/u
     refused[1]: got "claims.b: is required, but the user has no value for it", want none`)
 }
 
 func TestMachines(t *testing.T) {
 	t.Parallel()
-	program := mustCompile(t, `
+	program := programtest.Compile(t, `
 claims: {kind: {expr: "user.name == 'ClientCredentials' && user.groups == [] && trigger.source.endsWith('ClientCredentials') ? 'machine' : 'user'"}}
 scopes: {add: [jobs/run]}
 groups: {expr: "['all']"}
@@ -253,7 +241,7 @@ users:
   job: {machine: true, scopes: [docs/read]}
 authorizers:
 `
-	program := mustCompile(t, sunset)
+	program := programtest.Compile(t, sunset)
 	equal(t, "failures", run(t, program, users+`
   Docs:
     GET /docs:
@@ -342,7 +330,7 @@ authorizers: {A: {default: [{rule: "'export' in claims.?entitlements.orValue([])
 
 func TestTablesAndCode(t *testing.T) {
 	t.Parallel()
-	equal(t, "failures", run(t, mustCompile(t, lookups), `
+	equal(t, "failures", run(t, programtest.Compile(t, lookups), `
 tables:
   subscriptions:
     - {pk: ann, sk: "1", plan: string-key}
@@ -468,7 +456,7 @@ cases.yaml:13:9: authorizers.Docs["GET /"][7]: needs one of allow: true, deny: [
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := Load(mustCompile(t, shop), "cases.yaml", []byte(c.cases))
+			_, err := Load(programtest.Compile(t, shop), "cases.yaml", []byte(c.cases))
 			if err == nil {
 				t.Fatal("the case file loads")
 			}
@@ -479,7 +467,7 @@ cases.yaml:13:9: authorizers.Docs["GET /"][7]: needs one of allow: true, deny: [
 
 func TestAliasesAndOtherSpellings(t *testing.T) {
 	t.Parallel()
-	equal(t, "failures", run(t, mustCompile(t, `claims: {a: {value: 2026-01-01}, b: {value: 18446744073709551}, c: {value: {n: 16}}}`), `
+	equal(t, "failures", run(t, programtest.Compile(t, `claims: {a: {value: 2026-01-01}, b: {value: 18446744073709551}, c: {value: {n: 16}}}`), `
 users:
   a: &a {want: &w {access: {a: 2026-01-01, b: 18446744073709551, c: {n: 0x10}}}}
   b: *a
@@ -542,7 +530,7 @@ func TestRunInAProcess(t *testing.T) {
 
 func TestCaseNames(t *testing.T) {
 	t.Parallel()
-	cases, err := Load(mustCompile(t, shop), "cases.yaml", []byte(`
+	cases, err := Load(programtest.Compile(t, shop), "cases.yaml", []byte(`
 params: {stage: a}
 authorizers: {Docs: {"GET /": [{as: [a, b], allow: true}, {as: [a, b], name: n, allow: true}, {claims: {}, deny: [no scope]}]}}
 users: {b: {}, a: {}}
