@@ -49,7 +49,7 @@ const DefaultTokenBudget = 7 << 10
 // Lookup says which row of a DynamoDB table, or which rows, expressions of claims, scopes and groups read as
 // lookup.<name>. Names are a letter followed by letters, digits and underscores.
 //
-// Nothing here reads a table: [Program.Lookups] says what is to be fetched for a sign-in, and [SignIn.Found] takes what
+// Nothing here reads a table: [program.Program.Lookups] says what is to be fetched for a sign-in, and [program.SignIn.Found] takes what
 // was found.
 type Lookup struct {
 	// Table is the table, by a name of the policy's choice. The construct is told which table that is. Several lookups may
@@ -130,11 +130,11 @@ type Claim struct {
 	// As is how the attribute's text is read. Default: [AsString].
 	As As `json:"as,omitempty"`
 
-	// Expr is a CEL expression over the mint environment (see [SignIn]). A claim whose expression yields
+	// Expr is a CEL expression over the mint environment (see [program.SignIn]). A claim whose expression yields
 	// optional.none() is left out.
 	Expr string `json:"expr,omitempty"`
 
-	// Code tells that the function's own code sets the claim, see [Program.Accept]. Type says what it sets, so that rules
+	// Code tells that the function's own code sets the claim, see [program.Program.Accept]. Type says what it sets, so that rules
 	// can read the claim. Whether it is minted is the code's choice, unless it is Required.
 	Code bool `json:"code,omitempty"`
 
@@ -292,7 +292,7 @@ func (t IDTokens) IsZero() bool { return t.Until == "" && t.Routes == nil }
 // Rule is one demand.
 type Rule struct {
 	// Rule is a CEL expression of type bool over the check environment: claims (the verified token), request (see
-	// [Request]) and params. A rule that cannot be evaluated is not met.
+	// [program.Request]) and params. A rule that cannot be evaluated is not met.
 	Rule string `json:"rule"`
 
 	// Message says why the request is refused when the rule is not met. It is logged, never sent to the client.

@@ -7,7 +7,7 @@ import (
 )
 
 // Explanation describes a compiled policy: what its claims are, where they come from, and which rules read them. It is
-// for tools that show a policy to people; [Program.Mint] and [Checker.Check] are what decides. Its JSON names are stable.
+// for tools that show a policy to people; [program.Program.Mint] and [program.Checker.Check] are what decides. Its JSON names are stable.
 type Explanation struct {
 	// Params are the deploy-time values that the policy declares, in its order.
 	Params []string `json:"params"`
@@ -29,7 +29,7 @@ type Explanation struct {
 	// TokenBudget is the size in bytes that an access token may have.
 	TokenBudget int `json:"tokenBudget"`
 
-	// Attributes are the user attributes that the policy reads by name, sorted, see [Program.Attributes].
+	// Attributes are the user attributes that the policy reads by name, sorted, see [Compiled.Attributes].
 	Attributes []string `json:"attributes"`
 
 	// Authorizers are what APIs demand, sorted by name.

@@ -411,7 +411,7 @@ func (s schema) declaredType() object {
 	}
 }
 
-var docLink = regexp.MustCompile(`\[([A-Z][A-Za-z.]*)\]`)
+var docLink = regexp.MustCompile(`\[([A-Z][A-Za-z.]*|program\.[A-Za-z.]+)\]`)
 
 // text is the doc comment of a type, or of a field of it, for those who write the document: its keys instead of Go's
 // names, values instead of links to constants, and each paragraph on one line.
