@@ -1,6 +1,7 @@
 package program
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -63,17 +64,28 @@ type rule struct {
 	claims []int
 }
 
+// newChecker refuses what policy.Compile would not have written: a decision would stumble over it.
 func newChecker(name string, a *contract.Authorizer) (*Checker, error) {
+	if a == nil {
+		return nil, errors.New("there is no authorizer")
+	}
 	c := &Checker{name: name, authorizer: *a, claims: contract.SortedKeys(a.Claims), routes: make(map[string][]rule, len(a.Routes))}
 	for _, claim := range c.claims {
+		if a.Claims[claim] == nil {
+			return nil, fmt.Errorf("claim %q has no type", claim)
+		}
 		c.shapes = append(c.shapes, a.Claims[claim])
 	}
-	c.defaults = c.rules(a.Default)
+	var err error
+	if c.defaults, err = c.rules(a.Default); err != nil {
+		return nil, err
+	}
 	for key, rules := range a.Routes {
-		c.routes[key] = c.rules(rules)
+		if c.routes[key], err = c.rules(rules); err != nil {
+			return nil, err
+		}
 	}
 	if until := a.IDTokens.Until; until != "" {
-		var err error
 		if c.idTokensUntil, err = time.Parse(time.DateOnly, until); err != nil {
 			return nil, fmt.Errorf("ID tokens are accepted until %q, which is no day", until)
 		}
@@ -81,16 +93,19 @@ func newChecker(name string, a *contract.Authorizer) (*Checker, error) {
 	return c, nil
 }
 
-func (c *Checker) rules(in []contract.Rule) []rule {
+func (c *Checker) rules(in []contract.Rule) ([]rule, error) {
 	rules := make([]rule, len(in))
 	for i := range in {
 		rules[i].Rule = &in[i]
 		for _, claim := range in[i].Claims {
-			place, _ := slices.BinarySearch(c.claims, claim)
+			place, known := slices.BinarySearch(c.claims, claim)
+			if !known {
+				return nil, fmt.Errorf("%s reads claim %q, which has no type", in[i].Path, claim)
+			}
 			rules[i].claims = append(rules[i].claims, place)
 		}
 	}
-	return rules
+	return rules, nil
 }
 
 // Reads is what a decision depends on besides the token. It decides on what API Gateway may key a cached decision.

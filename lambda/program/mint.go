@@ -331,7 +331,7 @@ func read(text, as string) (any, string) {
 	case "json":
 		d := json.NewDecoder(strings.NewReader(text))
 		d.UseNumber()
-		if err := d.Decode(&v); err != nil || d.More() {
+		if !json.Valid([]byte(text)) || d.Decode(&v) != nil { // a decoder alone does not mind what follows
 			return nil, "attribute: is no JSON"
 		}
 		v = contract.DecodeAny(v)

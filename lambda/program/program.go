@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"slices"
 
@@ -49,7 +50,7 @@ func Load(dir fs.FS) (*Program, error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields() // a demand that this version does not know must not be overlooked
 	err = d.Decode(&p)
-	if err == nil && d.More() {
+	if _, end := d.Token(); err == nil && end != io.EOF {
 		err = errors.New("something follows it")
 	}
 	if err != nil {

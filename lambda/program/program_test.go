@@ -7,44 +7,32 @@ import (
 	"testing/fstest"
 	"time"
 
-	"github.com/claimsmith/claimsmith/lambda/policy"
+	"github.com/claimsmith/claimsmith/lambda/internal/programtest"
 	"github.com/claimsmith/claimsmith/lambda/program"
 )
 
-// written is a program as it is shipped.
-func written(t *testing.T) string {
-	t.Helper()
-	p, err := policy.Parse("claims.yaml", []byte(`
+const document = `
 params: [stage]
 claims: {tier: {expr: "params.stage == 'prod' ? 3 : 2", tokens: [access, id]}, price: {value: {net: 2.0, units: 2}}}
-authorizers: {A: {default: [{rule: "claims.tier == 3"}], idTokens: {until: "2027-04-01"}}}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	compiled, err := policy.Compile(p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, err := compiled.Files()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(files[program.File])
-}
+authorizers: {A: {default: [{rule: "claims.tier == 3"}], idTokens: {until: "2027-04-01"}}}`
 
 func TestLoad(t *testing.T) {
 	t.Parallel()
-	whole := written(t)
+	whole := string(programtest.File(t, document))
 	const other = "program.json is no program of this version of Claimsmith: "
 	for name, c := range map[string]struct{ text, want string }{
 		"as it is":               {whole, ""},
 		"empty":                  {"", other},
 		"cut off":                {whole[:len(whole)/2], other},
 		"more behind it":         {whole + "{}", other},
+		"a bracket behind it":    {whole + "}", other},
 		"no format":              {strings.Replace(whole, `"format":1,`, "", 1), other},
 		"another format":         {strings.Replace(whole, `"format":1`, `"format":2`, 1), other},
 		"a demand of the future": {strings.Replace(whole, `"default":`, `"never":[],"default":`, 1), other},
 		"an unknown function":    {strings.Replace(whole, `_==_`, `_=?_`, 1), other},
+		"no authorizer":          {strings.Replace(whole, `"authorizers":{`, `"authorizers":{"B":null,`, 1), "authorizers.B: there is no authorizer"},
+		"a claim of no type":     {strings.Replace(whole, `"claims":{"tier":{"kind":"int"}}`, `"claims":{"tier":null}`, 1), `authorizers.A: claim "tier" has no type`},
+		"a claim that is lost":   {strings.Replace(whole, `"claims":{"tier":{"kind":"int"}},`, "", 1), `authorizers.A: authorizers.A.default[0] reads claim "tier", which has no type`},
 		"no day":                 {strings.Replace(whole, `2027-04-01`, `2027-04-31`, 1), `authorizers.A: ID tokens are accepted until "2027-04-31", which is no day`},
 	} {
 		if name != "as it is" && c.text == whole {
@@ -67,7 +55,7 @@ func TestLoad(t *testing.T) {
 // Numbers are as they were written, and a function decides as synth did.
 func TestLoadedProgram(t *testing.T) {
 	t.Parallel()
-	p, err := program.Load(fstest.MapFS{program.File: &fstest.MapFile{Data: []byte(written(t))}})
+	p, err := program.Load(fstest.MapFS{program.File: &fstest.MapFile{Data: programtest.File(t, document)}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,6 +76,21 @@ func TestLoadedProgram(t *testing.T) {
 	until := time.Date(2027, 4, 1, 0, 0, 0, 0, time.UTC)
 	if !checker.IDTokensUntil().Equal(until) || checker.AcceptsIDToken("GET /", until) || !checker.AcceptsIDToken("GET /", until.Add(-1)) {
 		t.Errorf("ID tokens are accepted until %v", checker.IDTokensUntil())
+	}
+}
+
+// A rule without its expression refuses.
+func TestARuleWithoutAnExpressionDenies(t *testing.T) {
+	t.Parallel()
+	whole := string(programtest.File(t, `authorizers: {A: {default: [{rule: "true"}]}}`))
+	damaged := strings.Replace(whole, `"rule":true`, `"rule":null`, 1)
+	p, err := program.Load(fstest.MapFS{program.File: &fstest.MapFile{Data: []byte(damaged)}})
+	if err != nil || damaged == whole {
+		t.Fatalf("%s: %v", damaged, err)
+	}
+	checker, _ := p.Checker("A")
+	if d := checker.Check(nil, program.Request{}); d.Allowed || len(d.Reasons) != 1 || d.Reasons[0].Message != "true (there is no expression)" {
+		t.Errorf("got %+v", d)
 	}
 }
 

@@ -146,8 +146,11 @@ func (e *Expression) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Eval evaluates the expression. The problem, if any, is in words that hold no value of the variables.
+// Eval evaluates the expression. The problem, if any, is in words that hold no value of the variables. No expression is one.
 func (e *Expression) Eval(vars expr.Variables) (v any, problem string) {
+	if e == nil {
+		return nil, "there is no expression"
+	}
 	v, err := e.program.Eval(vars)
 	if err != nil {
 		return nil, err.Error()
